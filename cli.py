@@ -1,0 +1,343 @@
+"""The command `graphtrace`: a short function per verb; the only file that prints or exits."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal, TypeVar, Union
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+import demo_models
+import render as drawing
+import tracer
+from render import files, formats
+from render.errors import RenderError, wrong_choice
+from render.layout import EngineMissing, LayoutTimeout
+from render.options import ITEMS
+from render.theme import THEMES
+from render.views import views
+from tracer import script
+
+Select = Union[Literal["all", "first", "last"], int]
+_Command = TypeVar("_Command", bound=Callable[..., None])
+_EXPECTED: Final = (RenderError, EngineMissing, LayoutTimeout, tracer.GraphError, script.ScriptError)
+
+
+class Refused(click.ClickException):
+    """What was asked cannot be done: one clear sentence, exit code 2, nothing lost."""
+
+    exit_code = 2
+
+
+class Verb(click.Command):
+    """A command that, given an option it does not know, says how options of the script are passed."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click does."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            advice = f"Options of the script itself stand after --, as in: script.py -- {error.option_name}"
+            raise click.UsageError(f"{error.format_message()} {advice}", ctx) from None
+
+
+@dataclass(frozen=True)
+class Wish:
+    """Where and how to draw.
+
+    Attributes:
+        outs: Files to write; none for one SVG in the current folder.
+        open_it: Whether to open them.
+        options: As for `render.draw`.
+    """
+
+    outs: tuple[Path, ...]
+    open_it: bool
+    options: dict[str, Any]
+
+    def checked(self, name: str) -> Wish:
+        """The same with absolute paths (a script may change the folder), once it is sure that all of it is possible."""
+        outs = self.outs or (Path(f"{name}.svg"),)
+        for out in outs:
+            formats.for_path(files.checked(out))
+        _ = drawing.draw(tracer.Graph(), **self.options).scene  # an empty picture meets every check
+        return Wish(tuple(out.absolute() for out in outs), self.open_it, self.options)
+
+
+def picture_options(command: _Command) -> _Command:
+    """Adds the options that say where and how to draw; the command gets them as one `Wish`."""
+
+    def with_wish(outs: tuple[Path, ...], open_it: bool, **given: Any) -> None:
+        options = {name: given.pop(name) for name in ("level", "depth", "show", "hide", "direction", "theme", "engine")}
+        command(wish=Wish(outs, open_it, options), **given)
+
+    with_wish.__doc__, with_wish.__name__ = command.__doc__, command.__name__
+    with_wish.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
+    choices: tuple[tuple[tuple[str, ...], dict[str, Any], str], ...] = (
+        (("--open", "open_it"), {"is_flag": True}, "Open what was written."),
+        (("--engine",), {"default": "layered", "metavar": "layered|dot"}, "Layout; dot needs Graphviz."),
+        (("--theme",), {"default": "light", "metavar": "NAME"}, f"Colours: {', '.join(THEMES)}."),
+        (("--direction",), {"metavar": "LR|TB"}, "Left to right or top to bottom; by default what fits."),
+        (("--hide",), {"default": "", "metavar": "ITEM,.."}, "Leave these items out."),
+        (("--show",), {"default": "", "metavar": "ITEM,.."}, f"Draw these items too: {', '.join(ITEMS)}."),
+        (("--depth",), {"type": int, "metavar": "N"}, "Close modules that are nested deeper."),
+        (
+            ("--level",),
+            {"default": "auto", "metavar": "module|function|kernel|autograd"},
+            "What a box stands for; by default the most detail that still reads.",
+        ),
+        (
+            ("-o", "--out", "outs"),
+            {"multiple": True, "type": click.Path(path_type=Path), "metavar": "OUT"},
+            "File to write, in the format of its suffix; may be repeated.  [default: an SVG here]",
+        ),
+    )
+    for names, details, text in choices:
+        with_wish = click.option(*names, help=text, **details)(with_wish)
+    return with_wish  # type: ignore[return-value]
+
+
+def select_pass(_context: click.Context, _option: click.Parameter, text: str | None) -> Select | None:
+    """The value of --pass."""
+    if text in (None, "first", "last", "all"):
+        return text  # type: ignore[return-value]
+    if re.fullmatch(r"0*[1-9][0-9]{0,17}", text, flags=re.ASCII):
+        return int(text)
+    raise Refused(str(wrong_choice("pass", text, ("first", "last", "all", "its number from 1"))))
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="graphtrace", message="graphtrace %(version)s")
+def main() -> None:
+    """See what PyTorch code did: run it unchanged, and draw the graph of what it computed.
+
+    \b
+    Examples:
+      graphtrace render train.py                     draws the first pass into train.svg
+      graphtrace render train.py -o net.png --stop   ends the script after that pass
+      graphtrace render train.py -- --epochs 3       passes arguments to the script
+      graphtrace passes train.py                     lists what there is to draw
+      graphtrace demo rnn_cell                       draws a small model that comes with graphtrace
+    """  # noqa: D301 - \b is click's mark for lines to leave as they are
+
+
+@main.command("render", cls=Verb)
+@click.argument("words", nargs=-1, metavar="TARGET [-- ARGS]")
+@click.option("-m", "module", metavar="MODULE", help="Run a module, as python -m does, in place of TARGET.")
+@click.option("--stop", is_flag=True, help="End the script once the selected pass is complete.")
+@click.option(
+    "--pass",
+    "select",
+    callback=select_pass,
+    metavar="first|last|all|N",
+    help="Which pass to draw; all writes OUT-1, OUT-2, ...  [default: first]",
+)
+@picture_options
+def render_command(words: tuple[str, ...], module: str | None, select: Select | None, stop: bool, wish: Wish) -> None:
+    """Runs TARGET and draws what it computed.
+
+    TARGET is a script, a function as package.module:function (called without arguments), or a graph that was saved
+    as .json. A script runs as under plain Python: same output, same exit code. What stands after -- is passed to it.
+
+    \b
+    Examples:
+      graphtrace render train.py -o train.svg -o train.json
+      graphtrace render train.py --pass last --level module --hide gradients
+      graphtrace render mypackage.model:build_and_run -o model.png
+      graphtrace render -m mypackage.train -- --epochs 3
+      graphtrace render train.json -o train.dot      a saved graph; PyTorch is not needed
+    """  # noqa: D301
+    with refusals():
+        if module is None and words and words[0].lower().endswith(".json"):
+            if select is not None or stop or words[1:]:
+                raise Refused(f"{words[0]} is a saved graph, not a script: leave out --pass, --stop and arguments")
+            draw_saved(words[0], wish)
+        else:
+            draw_program(*program_of(words, module), wish, select or "first", stop)
+
+
+@main.command(cls=Verb)
+@click.argument("words", nargs=-1, metavar="SCRIPT [-- ARGS]")
+@click.option("-m", "module", metavar="MODULE", help="Run a module, as python -m does, in place of SCRIPT.")
+def passes(words: tuple[str, ...], module: str | None) -> None:
+    """Runs SCRIPT and lists its passes.
+
+    A pass is one forward computation with its backward, where the script takes it.
+    """
+    with refusals():
+        program, args = program_of(words, module)
+        outcome = script.run(program, args, select="all")
+        exit_if_nothing(program, outcome, "all")
+    table = Table(box=None, pad_edge=False)
+    for title in ("pass", "line", "operations", "tensors", "loss"):
+        table.add_column(title, justify="right")
+    for graph in outcome.recording.graphs:
+        table.add_row(str(graph.meta.get("pass", "")), str(graph.meta.get("line", "")), *count(graph), loss(graph))
+    Console(highlight=False).print(table)
+    sys.exit(outcome.code)
+
+
+@main.command("list")
+@click.argument("what", type=click.Choice(["formats", "themes", "views", "demos"]))
+def list_command(what: str) -> None:
+    """Lists formats, themes, views or demos."""
+    if what == "formats":
+        entries = {name: f"{each.help} ({', '.join(each.suffixes)})" for name, each in formats.formats().items()}
+    elif what == "demos":
+        entries = {name: demo_models.about(name) for name in demo_models.available()}
+    else:
+        entries = {name: each.help for name, each in (THEMES if what == "themes" else views()).items()}
+    width = max(map(len, entries))
+    for name, text in entries.items():
+        click.echo(f"{name:<{width}}  {text}")
+
+
+@main.command()
+@click.argument("name")
+@picture_options
+def demo(name: str, wish: Wish) -> None:
+    """Runs a demo model and draws it.
+
+    The names are those of: graphtrace list demos
+    """
+    with refusals():
+        if name not in demo_models.available():
+            raise wrong_choice("demo", name, demo_models.available())
+        draw_program(script.script(str(demo_models.available()[name])), (), wish, "first", False)
+
+
+def program_of(words: Sequence[str], module: str | None) -> tuple[script.Program, Sequence[str]]:
+    """What to run, and its arguments."""
+    if module is not None:
+        return script.Module(module), words
+    if not words:
+        raise click.UsageError("there is nothing to run: name a script, package.module:function, or -m MODULE")
+    if re.fullmatch(r"\w+(\.\w+)*:\w+(\.\w+)*", words[0]) and not Path(words[0]).exists():
+        return script.Function(words[0]), words[1:]
+    return script.script(words[0]), words[1:]
+
+
+def draw_program(program: script.Program, args: Sequence[str], wish: Wish, select: Select, stop: bool) -> None:
+    """Runs a program, draws the selected passes, and exits as the program did."""
+    if stop and select in ("last", "all"):
+        raise Refused(f"--pass {select} needs the whole run: leave out --stop, or choose a pass by number")
+    wish = wish.checked(program.name)  # now, not after an hour of training
+    outcome = script.run(program, args, select=select, stop=stop)
+    exit_if_nothing(program, outcome, select)
+    for graph in outcome.recording.graphs:
+        say(described(graph, outcome))
+        write(graph, wish, f"-{graph.meta.get('pass')}" if select == "all" else "")
+    sys.exit(outcome.code)
+
+
+def draw_saved(path: str, wish: Wish) -> None:
+    """Draws a graph that was saved earlier."""
+    wish = wish.checked(Path(path).stem)
+    try:
+        graph = tracer.load(path)
+    except FileNotFoundError:
+        raise Refused(f"there is no file {path}") from None
+    except OSError as error:
+        raise Refused(f"{path} cannot be read: {error.strerror}") from None
+    write(graph, wish)
+
+
+def exit_if_nothing(program: script.Program, outcome: script.Outcome, select: Select) -> None:
+    """Ends here, with a reason, where there is nothing to draw."""
+    if outcome.child:
+        sys.exit(outcome.code)
+    if isinstance(outcome.error, ModuleNotFoundError) and outcome.error.name == "torch":
+        raise Refused("PyTorch is missing: pip install torch (scalar scripts and saved graphs work without it)")
+    if outcome.recording.graphs:
+        return
+    seen = outcome.recording.passes
+    if isinstance(select, int) and seen:
+        numbers = "1" if seen == 1 else f"1 to {seen}"
+        message = f"there is no pass {select}: {program.path} made {seen} (choose {numbers}, first, last or all)"
+    else:
+        message = (
+            f"nothing was recorded: {program.path} computed nothing with PyTorch or tracer.scalar. "
+            "Does it call its model? Does it need arguments (after --)?"
+        )
+    if outcome.code == 0:
+        raise Refused(message)
+    say(message)
+    sys.exit(outcome.code)  # the script's own failure comes first
+
+
+def described(graph: tracer.Graph, outcome: script.Outcome) -> str:
+    """What was captured, in a line."""
+    (operations, tensors), seen = count(graph), outcome.recording.passes
+    which = f"pass {graph.meta.get('pass', 1)} of {seen}" if seen > 1 else "pass 1"
+    failed = ", up to the failure" if graph.meta.get("error") else ""
+    ending = f", loss {loss(graph)}" if loss(graph) else ""
+    return f"{which}{failed}: {plural(operations, 'operation')}, {plural(tensors, 'tensor')}{ending}"
+
+
+def count(graph: tracer.Graph) -> tuple[str, str]:
+    """Operations and tensors, at the level of the functions that the author called."""
+    nodes = drawing.draw(graph, level="function").view.nodes
+    return f"{len(nodes):,}", f"{len({value for node in nodes for value in node.inputs + node.outputs}):,}"
+
+
+def plural(number: str, noun: str) -> str:
+    """`1 operation`, `2 operations`."""
+    return f"{number} {noun}" if number == "1" else f"{number} {noun}s"
+
+
+def loss(graph: tracer.Graph) -> str:
+    """The loss to three digits; empty where there is none."""
+    stats = graph.loss.data if graph.loss is not None else None
+    value = stats.value if stats is not None else None
+    return f"{value:.3g}".replace("-", "−") if isinstance(value, (int, float)) else ""
+
+
+def write(graph: tracer.Graph, wish: Wish, suffix: str = "") -> None:
+    """Draws a graph into every file, and says what a reader should know."""
+    picture = drawing.draw(graph, **wish.options)
+    for path in (out.with_name(f"{out.stem}{suffix}{out.suffix}") for out in wish.outs):
+        with progress(f"drawing {path.name} ..."):
+            picture.save(path)
+        say(f"wrote {shown(path)}")
+        if wish.open_it:
+            click.launch(str(path))
+    for note in picture.notes:
+        say(f"note: {note}")
+
+
+def shown(path: Path) -> str:
+    """The path, relative to the current folder where it lies in it."""
+    with contextlib.suppress(ValueError, OSError):
+        return str(path.relative_to(Path.cwd()))
+    return str(path)
+
+
+def say(text: str) -> None:
+    """A line of ours, apart from what the script prints."""
+    click.echo(text, err=True)
+
+
+def progress(text: str) -> contextlib.AbstractContextManager[Any]:
+    """A line that moves while long work goes on, where somebody is looking."""
+    console = Console(stderr=True)
+    return console.status(text) if console.is_terminal else contextlib.nullcontext()
+
+
+@contextlib.contextmanager
+def refusals() -> Iterator[None]:
+    """Words the errors that our own code foresees for the user."""
+    try:
+        yield
+    except _EXPECTED as error:
+        raise Refused(str(error)) from error
+
+
+if __name__ == "__main__":
+    main()

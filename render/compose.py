@@ -1,0 +1,299 @@
+"""Graph + Theme -> Scene: which boxes and arrows there are, what they say, how they are painted and grouped.
+
+Two styles. In `data` tensors are boxes and operations ovals between them, as one draws a small graph on a board; in
+`operations` operations are boxes and shapes stand on the arrows, which carries further.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Final
+
+from render import text, tooltips
+from render.families import family, is_view
+from render.groups import Groups
+from render.labels import Lines, Wording
+from render.options import Options, Style
+from render.scene import Box, Direction, Edge, Scene
+from render.theme import Paint, Theme
+from render.views.collapse import is_closed_module
+from render.views.subgraph import note
+from tracer.graph import Graph, Node, Value
+
+MAX_DATA_BOXES: Final = 40  # more tensors and operations than this do not read as one figure
+MAX_LR_RANKS: Final = 14  # a longer way from input to output is drawn from top to bottom
+_SLACK: Final = 1.08  # fonts differ: nobody measures text twice the same
+
+
+def compose(graph: Graph, options: Options) -> Scene:
+    """The scene of a graph whose level is already chosen; it has no coordinates yet.
+
+    Args:
+        graph: What a view left of the captured graph.
+        options: Theme, items and direction matter here.
+    """
+    style = choose_style(graph, options)
+    draft = _Draft(graph, options.theme, style, options.items(style))
+    draft.draw()
+    boxes, edges = tuple(draft.boxes.values()), tuple(draft.edges)
+    return Scene(
+        name=text.clean(graph.name),
+        description=_description(graph),
+        boxes=draft.groups.boxes(boxes),
+        edges=(*edges, *draft.gradients),
+        direction=options.direction or _direction(boxes, edges),
+        background=options.theme.background,
+        font=options.theme.font,
+    )
+
+
+def choose_style(graph: Graph, options: Options) -> Style:
+    """`data` where it has at most 40 boxes and tensors have names to show, else `operations`."""
+    if any(is_closed_module(node) for node in graph.nodes):
+        return "operations"
+    draft = _Draft(graph, options.theme, "data", options.items("data"))
+    made = [value for node in graph.nodes if not is_view(node.op) for value in node.outputs]
+    named = sum(draft.is_drawn(value) for value in made)
+    in_modules = any(scope.kind == "module" for scope in graph.scopes)
+    if in_modules and 2 * named < len(made):
+        return "operations"
+    drawn = {value for node in graph.nodes for value in (*node.inputs, *node.outputs) if draft.is_drawn(value)}
+    return "data" if len(graph.nodes) + len(drawn) <= MAX_DATA_BOXES else "operations"
+
+
+def explain(graph: Graph, options: Options) -> Graph:
+    """`graph` with a note on what the chosen style leaves out although it is there and nobody asked for that."""
+    if "gradients" in {*options.show, *options.hide} or choose_style(graph, options) == "data":
+        return graph
+    if not any(value.grad is not None for value in graph.values):
+        return graph
+    return note(graph, "gradients not drawn; --show gradients draws them")
+
+
+@dataclass
+class _Draft:
+    """A scene under construction.
+
+    Attributes:
+        graph: What is drawn.
+        theme: Paints it.
+        style: Whether tensors are boxes.
+        items: What is to be shown.
+        boxes: By scene id, in the order of the run.
+        edges: Ways of values.
+        gradients: Ways of gradients, back along them.
+    """
+
+    graph: Graph
+    theme: Theme
+    style: Style
+    items: frozenset[str]
+    boxes: dict[str, Box] = field(default_factory=dict)
+    edges: list[Edge] = field(default_factory=list)
+    gradients: list[Edge] = field(default_factory=list)
+    labelled: set[int] = field(default_factory=set)
+
+    @cached_property
+    def words(self) -> Wording:
+        return Wording(self.graph, self.theme, self.style, self.items)
+
+    @cached_property
+    def groups(self) -> Groups:
+        return Groups(self.graph, self.words)
+
+    @cached_property
+    def ends(self) -> frozenset[int]:
+        loss = self.graph.loss
+        return frozenset((*self.graph.outputs, *(() if loss is None else (loss.id,))))
+
+    def draw(self) -> None:
+        """Draws every operation with what comes in and what goes out; of a graph without any, its outer values."""
+        for node in self.graph.nodes:
+            for position, value in enumerate(node.inputs):
+                if self._is_operand(node, position):
+                    self._operand(node, position, self.graph.value_by_id[value])
+            self._add(self._operation(node))
+            for position, value in enumerate(dict.fromkeys(node.outputs)):
+                if self.is_drawn(value):
+                    self._result(node, position, self.graph.value_by_id[value])
+        if not self.graph.nodes:
+            for value in dict.fromkeys((*self.graph.inputs, *self.graph.outputs)):
+                self._add(self._tensor(self.graph.value_by_id[value]))
+
+    # Which tensors are boxes.
+
+    def is_drawn(self, value_id: int) -> bool:
+        """Whether a tensor has a box of its own."""
+        value = self.graph.value_by_id[value_id]
+        if value_id in self.ends or value_id not in self.graph.producer:
+            return True
+        if self.style == "operations":
+            return False
+        return value_id in self.words.names or self._is_micrograd(value)
+
+    def _is_micrograd(self, value: Value) -> bool:
+        """Whether it is a number of the scalar engine with its gradient: each step is worth a box, as in micrograd."""
+        return not value.device and value.data is not None and value.grad is not None and "gradients" in self.items
+
+    def _is_operand(self, node: Node, position: int) -> bool:
+        """Whether the arrow of this operand is drawn: not where it is folded into the box or hidden."""
+        value = self.graph.value_by_id[node.inputs[position]]
+        if self.words.is_inline(node, position):
+            return False
+        if value.id in self.graph.producer:
+            return True
+        if value.kind in ("parameter", "buffer"):
+            return "params" in self.items and not is_closed_module(node)
+        return value.kind != "constant" or "constants" in self.items
+
+    # Arrows.
+
+    def _operand(self, node: Node, position: int, value: Value) -> None:
+        producer = self.graph.producer.get(value.id)
+        if self.is_drawn(value.id):
+            tail = f"v{value.id}"
+            self._add(self._tensor(value))
+        else:
+            tail = f"n{producer.id}" if producer is not None else ""
+        self._connect(f"e{node.id}_{position}", tail, f"n{node.id}", value, position, self._reader_passes(node))
+        if not self.is_drawn(value.id) and value.id not in self.labelled and self._is_labelled(producer):
+            self.labelled.add(value.id)
+            self.edges[-1] = replace(self.edges[-1], label=self.words.edge(value))
+
+    def _is_labelled(self, producer: Node | None) -> bool:
+        """Whether an arrow between operations says what it carries; after a `t` the eye can tell."""
+        return producer is not None and (self.style == "operations" or not is_view(producer.op))
+
+    def _result(self, node: Node, position: int, value: Value) -> None:
+        if f"v{value.id}" in self.boxes:
+            return
+        self._add(self._tensor(value))
+        self._connect(f"e{node.id}_out{position}", f"n{node.id}", f"v{value.id}", value, 0, passes=True)
+
+    def _connect(self, id: str, tail: str, head: str, value: Value, order: int, passes: bool) -> None:  # noqa: A002
+        producer = self.graph.producer.get(value.id)
+        backward = producer is not None and producer.phase == "backward"
+        color = self.theme.gradient if backward else self.theme.edge
+        tip = tooltips.tensor(value, self.words.names.get(value.id, ""))
+        edge = Edge(id, tail, head, order=order, color=color, dashed=backward, tooltip=tip)
+        self.edges.append(edge)
+        if passes and value.grad is not None and {"gradients", "backward"} & self.items == {"gradients"}:
+            gradient = Edge(f"g{id[1:]}", head, tail, "gradient", order, twin=id, color=self.theme.gradient)
+            self.gradients.append(replace(gradient, width=1.3, dashed=True, tooltip=self.words.gradient(value)))
+
+    def _reader_passes(self, node: Node) -> bool:
+        """Whether a gradient came back through the operation; one that nothing came back to sent none on."""
+        made = [self.graph.value_by_id[value] for value in node.outputs]
+        if self._intermediate_gradients:
+            return any(value.grad is not None for value in made)
+        return any(value.requires_grad for value in made)
+
+    @cached_property
+    def _intermediate_gradients(self) -> bool:
+        return any(value.grad is not None for value in self.graph.values if value.kind == "result")
+
+    # Boxes.
+
+    def _add(self, box: Box) -> None:
+        if box.id not in self.boxes:
+            self.boxes[box.id] = replace(box, order=len(self.boxes))
+
+    def _tensor(self, value: Value) -> Box:
+        paint, lines = self._tensor_paint(value), self.words.tensor(value)
+        width, height = tensor_size(lines, self.style)
+        pill = value.kind == "constant"
+        return Box(
+            id=f"v{value.id}",
+            kind="tensor",
+            lines=lines,
+            outline="pill" if pill else "rect",
+            fill=paint.fill,
+            stroke=paint.stroke,
+            stroke_width=paint.width,
+            double=self._is_loss(value),
+            tooltip=tooltips.tensor(value, self.words.names.get(value.id, "")),
+            group=self.groups.of_value(value.id),
+            width=width + (height / 2 if pill else 0),
+            height=height,
+        )
+
+    def _is_loss(self, value: Value) -> bool:
+        return self.graph.loss is not None and value.id == self.graph.loss.id
+
+    def _tensor_paint(self, value: Value) -> Paint:
+        if self._is_loss(value):
+            return self.theme.tensors["loss"]
+        ended = value.kind == "result" and value.id in self.graph.outputs
+        return self.theme.tensors["output" if ended else value.kind]
+
+    def _operation(self, node: Node) -> Box:
+        lines = self.words.operation(node)
+        width, height = operation_size(lines, self.style)
+        failed, backward = node.error is not None, node.phase == "backward"
+        stroke = self.theme.error if failed else self.theme.gradient if backward else self.theme.operation.stroke
+        return Box(
+            id=f"n{node.id}",
+            kind="operation",
+            lines=lines,
+            outline="rounded" if is_closed_module(node) else "pill",
+            fill=self.theme.background if failed or backward else self._fill(node),
+            stroke=stroke,
+            stroke_width=3.0 if failed else self.theme.operation.width,
+            tooltip=tooltips.operation(self.graph, node),
+            group=self.groups.of_node(node.id),
+            width=width,
+            height=height,
+        )
+
+    def _fill(self, node: Node) -> str:
+        if not is_closed_module(node):
+            return self.theme.families[family(node.op)]
+        kind = family(str(node.attrs.get("type", "")))
+        return self.theme.families[kind] if kind != "other" else self.theme.operation.fill
+
+
+# Sizes, read off the hand-drawn figures.
+
+
+def tensor_size(lines: Lines, style: Style) -> tuple[float, float]:
+    """Width and height of a tensor's box."""
+    least, first, step, pad = (92, 30, 18, 14) if style == "data" else (84, 29, 17, 14)
+    return _width(lines, least, pad), first + step * max(0, len(lines) - 1)
+
+
+def operation_size(lines: Lines, style: Style) -> tuple[float, float]:
+    """Width and height of an operation's box."""
+    least, first, pad = (46, 38, 20) if style == "data" else (40, 34, 20)
+    return _width(lines, least, pad), first + 13 * max(0, len(lines) - 1)
+
+
+def _width(lines: Lines, least: float, pad: float) -> float:
+    """The widest line with slack for other fonts, rounded up to whole pixels and an even number."""
+    widest = max((text.line_width(line) for line in lines), default=0.0)
+    return max(least, 2 * -(-(widest * _SLACK + pad) // 2))
+
+
+def _direction(boxes: Sequence[Box], edges: Sequence[Edge]) -> Direction:
+    """Left to right unless the longest way is too long for a page."""
+    ranks = {box.id: 0 for box in boxes}
+    for edge in edges:  # in the order of the run, so that every tail is settled before its head is
+        ranks[edge.head] = max(ranks[edge.head], ranks[edge.tail] + 1)
+    return "LR" if max(ranks.values(), default=0) < MAX_LR_RANKS else "TB"
+
+
+def _description(graph: Graph) -> str:
+    """The picture in words, for those who cannot see it."""
+    return text.clean(" ".join(_sentences(graph)))
+
+
+def _sentences(graph: Graph) -> Iterator[str]:
+    operations = text.count(len(graph.nodes))
+    yield f"Computation graph of {graph.name}: {operations} operation{'' if len(graph.nodes) == 1 else 's'}."
+    gradients = sum(value.grad is not None for value in graph.values)
+    if gradients:
+        yield f"{text.count(gradients)} tensor{' has' if gradients == 1 else 's have'} a gradient."
+    for node in graph.nodes:
+        if node.error is not None:
+            yield f"{node.op} failed: {node.error}"

@@ -1,0 +1,97 @@
+"""One graph on its way to a picture: each stage is made when first asked for and shared by all formats."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path, PurePath
+from typing import Any
+
+from render import files, formats
+from render.annotate import annotate
+from render.compose import compose, explain
+from render.errors import RenderError
+from render.layout import EngineMissing, LayoutTimeout, place
+from render.options import Options
+from render.scene import Scene
+from render.views.levels import select
+from tracer.graph import Graph
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A graph and how to draw it.
+
+    Attributes:
+        graph: As it was captured.
+        options: What was asked for, checked.
+        extra: Options of a single format (`scale` of PNG).
+    """
+
+    graph: Graph
+    options: Options
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def view(self) -> Graph:
+        """The part of the graph that is drawn, at the level that is drawn."""
+        items = self.options.items("data")
+        chosen = select(self.graph, level=self.options.level, depth=self.options.depth, items=items)
+        return explain(chosen, self.options)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader should know: what was closed or left out, and how to see it."""
+        return tuple(str(note) for note in self.view.meta.get("notes", ()))
+
+    @property
+    def error(self) -> str | None:
+        """What failed, where and why; None where nothing did."""
+        node = next((node for node in self.graph.nodes if node.error is not None), None)
+        if node is None:
+            told = self.graph.meta.get("error")
+            return None if told is None else f"failed: {told}"
+        source = self.graph.source(node)
+        where = "" if source is None else f" at {PurePath(source.file).name}:{source.line}"
+        return f"{node.op} failed{where}: {node.error}"
+
+    @cached_property
+    def composed(self) -> Scene:
+        """Boxes and arrows without coordinates."""
+        return compose(self.view, self.options)
+
+    @cached_property
+    def scene(self) -> Scene:
+        """The whole picture, placed, with its legend and notes.
+
+        Raises:
+            RenderError: The layout engine is not installed or takes too long.
+        """
+        try:
+            placed = place(self.composed, engine=self.options.engine)
+        except (EngineMissing, LayoutTimeout) as error:
+            raise RenderError(str(error)) from error
+        return annotate(placed, self.options.theme, self.notes, self.error)
+
+    def render(self, format: str = "svg") -> str | bytes:  # noqa: A002 - the word for it
+        """The picture as text, or as bytes where the format is binary.
+
+        Args:
+            format: Name of a format (`graphtrace list formats`).
+
+        Raises:
+            RenderError: There is no such format, an option is not one it knows, or it cannot be made.
+        """
+        chosen = formats.get(format)
+        return chosen.write(self, **chosen.check(self.extra))
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Writes the picture to a file in the format of its suffix; a file already there is replaced at the very end.
+
+        Raises:
+            RenderError: The suffix is unknown, the folder is missing, or it cannot be written to.
+        """
+        target = files.checked(path)
+        return files.replace(target, self.render(formats.for_path(target).name))

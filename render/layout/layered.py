@@ -1,0 +1,132 @@
+"""Our own engine: layered drawing (Sugiyama) of nested groups, innermost first; needs nothing installed.
+
+Ranks, order within ranks, positions across and routes have a file each; here they are put together.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from render.layout.finish import finish
+from render.layout.levels import ENTRY, EXIT, ROOT, Level, cut
+from render.layout.packing import pack
+from render.layout.plate import Plate, lay_out
+from render.layout.routes import Run, join
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from render.layout.levels import Key, Net, Plan
+    from render.scene import Point, Scene
+
+PAD: Final = 16.0  # between the border of a group and what lies in it
+BORDER: Final = 4.0  # the same where lines cross the border, which leave room for themselves
+UNDER_TITLE: Final = 6.0
+PART_GAP: Final = 32.0  # between unconnected parts
+
+
+def place(scene: Scene) -> Scene:
+    """The scene with everything placed; time and space are about linear in the boxes and the ranks that edges span."""
+    plan = cut(scene)
+    insides: dict[int, tuple[Plate, Point]] = {}
+    for group in sorted(plan.levels, reverse=True):  # inner groups have higher numbers than the ones around them
+        if plan.levels[group].members:
+            plate = _level(plan, plan.levels[group])
+            insides[group] = (plate, _fit(plan, group, plate) if group != ROOT else (0.0, 0.0))
+    at: dict[int, Point] = {}
+    origin: dict[int, Point] = {}
+    for group in sorted(insides):
+        plate, inset = insides[group]
+        corner = at[group] if group != ROOT else (0.0, 0.0)
+        origin[group] = (corner[0] + inset[0], corner[1] + inset[1])
+        for box, where in plate.at.items():
+            at[box] = _sum(origin[group], where)
+    runs = {edge: _runs(plan, edge, insides, origin) for edge in plan.hops}
+    labels = _labels(plan, insides, origin)
+    return finish(plan, at, runs, labels)
+
+
+def _sum(one: Point, other: Point) -> Point:
+    return (one[0] + other[0], one[1] + other[1])
+
+
+def _level(plan: Plan, level: Level) -> Plate:
+    """Lays out a level: parts that are not connected each by itself, those that lines enter or leave as one."""
+    parts = _parts(level)
+    plates = [lay_out(plan, members, nets) for members, nets in parts]
+    return plates[0] if len(plates) == 1 else pack(plates, across=plan.across, gap=PART_GAP)
+
+
+def _parts(level: Level) -> list[tuple[list[int], dict[Key, Net]]]:
+    """Members and nets of the connected parts; those with nets across the border are one part, and the first."""
+    leader = {box: box for box in level.members}
+    outside = level.members[0]
+
+    def find(box: int) -> int:
+        while leader[box] != box:
+            leader[box] = leader[leader[box]]
+            box = leader[box]
+        return box
+
+    crossing = [key for key, net in level.nets.items() if net.source == ENTRY or EXIT in net.targets]
+    if crossing:
+        outside = max(level.nets[crossing[0]].source, max(level.nets[crossing[0]].targets))
+    for net in level.nets.values():
+        ends = [box for box in (net.source, *net.targets) if box >= 0]
+        if net.source == ENTRY or EXIT in net.targets:
+            ends.append(outside)
+        for box in ends[1:]:
+            one, other = sorted((find(ends[0]), find(box)))
+            leader[other] = one
+    parts: dict[int, tuple[list[int], dict[Key, Net]]] = {}
+    if crossing:
+        parts[find(outside)] = ([], {})
+    for box in level.members:
+        parts.setdefault(find(box), ([], {}))[0].append(box)
+    for key, net in level.nets.items():
+        parts[find(net.source if net.source >= 0 else max(net.targets))][1][key] = net
+    return list(parts.values())
+
+
+def _fit(plan: Plan, group: int, plate: Plate) -> Point:
+    """Sets size and ports of a group from its inside; where in the group that inside begins."""
+    box = plan.scene.boxes[group]
+    title = max(PAD, box.height + UNDER_TITLE if box.height else PAD)
+    near = BORDER if plate.entries else PAD
+    far = BORDER if plate.exits else PAD
+    if plan.across:
+        length = max(plate.length + near + far, box.width)
+        breadth = plate.breadth + title + PAD
+        inset = (near + (length - plate.length - near - far) / 2, title)
+    else:
+        near = box.height + near if box.height else near
+        length = plate.length + near + far
+        # The title stands at the left, above where lines come in: they pass to the right of it.
+        aside = max(PAD, box.width - min(plate.entries.values()) if plate.entries else PAD)
+        breadth = max(aside + plate.breadth + PAD, box.width)
+        inset = (near, aside if plate.entries else (breadth - plate.breadth) / 2)
+    plan.length[group], plan.breadth[group] = length, breadth
+    for key, where in plate.entries.items():
+        plan.entering[group, key] = inset[1] + where - breadth / 2
+    for key, where in plate.exits.items():
+        plan.leaving[group, key] = inset[1] + where - breadth / 2
+    return inset
+
+
+def _runs(plan: Plan, edge: int, insides: dict[int, tuple[Plate, Point]], origin: dict[int, Point]) -> Sequence[Run]:
+    parts = []
+    for hop in plan.hops[edge]:
+        along, across = origin[hop.group]
+        course = insides[hop.group][0].courses[hop.key, hop.target]
+        parts.append([Run(run.start + along, run.end + along, run.at + across) for run in course])
+    return join(parts)
+
+
+def _labels(plan: Plan, insides: dict[int, tuple[Plate, Point]], origin: dict[int, Point]) -> dict[int, Point]:
+    """Centres of the labels of edges, by their numbers."""
+    centres: dict[int, Point] = {}
+    for edge, hops in plan.hops.items():
+        if plan.scene.edges[edge].label is not None:
+            hop = next(hop for hop in hops if hop.target != EXIT)  # in the outermost level it runs in
+            centres[edge] = _sum(origin[hop.group], insides[hop.group][0].labels[hop.key])
+    return centres

@@ -1,0 +1,233 @@
+"""Cuts a scene along its groups: what lies in each group, and the nets (one source, many readers) that run there.
+
+Every group is laid out by itself, innermost first, and is then one box in the group around it. An edge that
+crosses borders is cut at each of them into hops; hops of edges that leave the same point are one net, so that
+a tensor read by thirty operations is one line that branches and not thirty lines side by side.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from render.scene import Edge, Scene, Text
+
+ROOT: Final = -1  # the level around all groups
+ENTRY: Final = -2  # stands for "comes in across the border" as a source
+EXIT: Final = -3  # stands for "leaves across the border" as a target
+PORT_STEP: Final = 14.0  # between two edges that enter one box: room for a value and its gradient
+PORT_EDGE: Final = 6.0  # kept free at either corner of a box
+
+
+class Key(NamedTuple):
+    """What makes edges one net: the box they leave, which of several parallel ones they are, and their label."""
+
+    tail: int
+    lane: int
+    label: str
+
+
+class Hop(NamedTuple):
+    """The part of an edge inside one group: a net there and the member (or `EXIT`) it goes to."""
+
+    group: int
+    key: Key
+    target: int
+
+
+@dataclass(slots=True)
+class Net:
+    """A source and what it reaches within one level.
+
+    Attributes:
+        source: Box number, or `ENTRY`.
+        targets: Box numbers, or `EXIT`; each once, in the order of the edges.
+        label: Text to be placed on this level, or None.
+        label_before: Whether it stands on the near side of the line rather than where labels usually do.
+        twin: Whether a gradient runs back along it.
+    """
+
+    source: int
+    targets: dict[int, None] = field(default_factory=dict)
+    label: Text | None = None
+    label_before: bool = False
+    twin: bool = False
+
+
+@dataclass(slots=True)
+class Level:
+    """The boxes directly inside one group (or at the top), and the nets among them."""
+
+    members: list[int] = field(default_factory=list)
+    nets: dict[Key, Net] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Plan:
+    """A scene, cut up. Boxes are numbered as in `scene.boxes`; lengths run along the flow, breadths across it.
+
+    Attributes:
+        scene: What is laid out.
+        parent: Group number of each box, or `ROOT`.
+        levels: By group number; those that hold nothing are missing.
+        length: Of each box; of groups once they are laid out.
+        breadth: Likewise.
+        entering: Offset from a box's middle at which a net enters it, by box and net; for groups once laid out.
+        leaving: Likewise where it leaves.
+        computed: Boxes that some edge enters: what leaves them is no mere input.
+        ends: Numbers of the boxes at the ends of every edge that is placed, by its number.
+        hops: Likewise its parts from tail to head.
+    """
+
+    scene: Scene
+    parent: list[int]
+    levels: dict[int, Level]
+    length: list[float]
+    breadth: list[float]
+    entering: dict[tuple[int, Key], float] = field(default_factory=dict)
+    leaving: dict[tuple[int, Key], float] = field(default_factory=dict)
+    computed: set[int] = field(default_factory=set)
+    ends: dict[int, tuple[int, int]] = field(default_factory=dict)
+    hops: dict[int, tuple[Hop, ...]] = field(default_factory=dict)
+
+    @property
+    def across(self) -> bool:
+        """Whether the flow runs from left to right."""
+        return self.scene.direction == "LR"
+
+
+def cut(scene: Scene) -> Plan:
+    """The levels of a scene.
+
+    Raises:
+        ValueError: An edge or a group refers to a box that is not there, or groups do not stand before their content.
+    """
+    number = {box.id: index for index, box in enumerate(scene.boxes)}
+    parent, levels = _nesting(scene, number)
+    across = scene.direction == "LR"
+    plan = Plan(
+        scene=scene,
+        parent=parent,
+        levels=levels,
+        length=[box.width if across else box.height for box in scene.boxes],
+        breadth=[box.height if across else box.width for box in scene.boxes],
+    )
+    ends = plan.ends = _ends(scene, number)
+    plan.computed.update(head for _, head in ends.values())
+    keys = _keys(scene.edges, ends)
+    _set_ports(plan, ends, keys)
+    twins = {edge.twin for edge in scene.edges if edge.twin is not None}
+    for index, (tail, head) in ends.items():
+        edge = scene.edges[index]
+        plan.hops[index] = _thread(plan, keys[index], tail, head, edge.label, edge.id in twins)
+    return plan
+
+
+def spread(index: int, count: int, breadth: float) -> float:
+    """Offset from the middle of a side for the `index`-th of `count` lines that share it."""
+    if count < 2:
+        return 0.0
+    step = min(PORT_STEP, max(0.0, breadth - 2 * PORT_EDGE) / (count - 1))
+    return (index - (count - 1) / 2) * step
+
+
+def _nesting(scene: Scene, number: dict[str, int]) -> tuple[list[int], dict[int, Level]]:
+    parent: list[int] = []
+    levels: dict[int, Level] = {ROOT: Level()}
+    for index, box in enumerate(scene.boxes):
+        group = ROOT if box.group is None else number.get(box.group, index)
+        if group >= index:
+            raise ValueError(f"box {box.id!r} lies in group {box.group!r}, which does not stand before it")
+        parent.append(group)
+        levels.setdefault(group, Level()).members.append(index)
+    return parent, levels
+
+
+def _ends(scene: Scene, number: dict[str, int]) -> dict[int, tuple[int, int]]:
+    """Box numbers at the ends of every edge that is placed, by its number: gradients follow their twin instead."""
+    placed = {edge.id for edge in scene.edges if edge.kind == "value"}
+    ends: dict[int, tuple[int, int]] = {}
+    for index, edge in enumerate(scene.edges):
+        for end in (edge.tail, edge.head):
+            if end not in number:
+                raise ValueError(f"edge {edge.id!r} ends at box {end!r}, which is not there")
+        if edge.kind == "value" or edge.twin not in placed:
+            ends[index] = (number[edge.tail], number[edge.head])
+    return ends
+
+
+def _keys(edges: Sequence[Edge], ends: dict[int, tuple[int, int]]) -> dict[int, Key]:
+    """The net of every edge; the second of two parallel edges is another net, so both are seen.
+
+    Edges without a label join those that have the only label at their tail: one of several readers may have it for all.
+    """
+    names = {index: _name(edges[index].label) for index in ends}
+    only: dict[int, str] = {}
+    for index, (tail, _) in ends.items():
+        if names[index]:
+            only[tail] = names[index] if only.get(tail, names[index]) == names[index] else ""
+    parallel: dict[tuple[int, int], int] = {}
+    keys: dict[int, Key] = {}
+    for index, pair in sorted(ends.items(), key=lambda item: (edges[item[0]].order, item[0])):
+        lane = parallel.get(pair, 0)
+        parallel[pair] = lane + 1
+        keys[index] = Key(pair[0], lane, names[index] or only.get(pair[0], ""))
+    return keys
+
+
+def _name(label: Text | None) -> str:
+    return "" if label is None else f"{label.text}\n{label.subscript}"
+
+
+def _set_ports(plan: Plan, ends: dict[int, tuple[int, int]], keys: dict[int, Key]) -> None:
+    """Edges enter in the order of the operands and leave from the middle, parallel ones beside each other."""
+    arriving: dict[int, list[int]] = {}
+    lanes: dict[int, int] = {}
+    for index, (tail, head) in ends.items():
+        arriving.setdefault(head, []).append(index)
+        lanes[tail] = max(lanes.get(tail, 0), keys[index].lane + 1)
+    for head, indices in arriving.items():
+        indices.sort(key=lambda index: (plan.scene.edges[index].order, index))
+        for place, index in enumerate(indices):
+            plan.entering[head, keys[index]] = spread(place, len(indices), plan.breadth[head])
+    for index, (tail, _) in ends.items():
+        plan.leaving[tail, keys[index]] = spread(keys[index].lane, lanes[tail], plan.breadth[tail])
+
+
+def _thread(plan: Plan, key: Key, tail: int, head: int, label: Text | None, twin: bool) -> tuple[Hop, ...]:
+    """Cuts one edge at the borders it crosses and enters its parts into the nets of those levels."""
+    inside = set(_ancestors(plan.parent, tail))
+    down = [head]
+    while plan.parent[down[-1]] not in inside:
+        down.append(plan.parent[down[-1]])
+    common = plan.parent[down[-1]]
+    hops: list[Hop] = []
+    source = tail
+    while plan.parent[source] != common:
+        hops.append(_enter(plan, plan.parent[source], key, source, EXIT, twin))
+        source = plan.parent[source]
+    hops.append(_enter(plan, common, key, source, down[-1], twin))
+    if label is not None:
+        net = plan.levels[common].nets[key]
+        net.label, net.label_before = label, plan.across or plan.leaving[tail, key] < 0
+    for group, target in zip(reversed(down[1:]), reversed(down[:-1]), strict=True):
+        hops.append(_enter(plan, group, key, ENTRY, target, twin))
+    return tuple(hops)
+
+
+def _ancestors(parent: list[int], box: int) -> list[int]:
+    chain = []
+    while box != ROOT:
+        box = parent[box]
+        chain.append(box)
+    return chain
+
+
+def _enter(plan: Plan, group: int, key: Key, source: int, target: int, twin: bool) -> Hop:
+    net = plan.levels[group].nets.setdefault(key, Net(source))
+    net.targets[target] = None
+    net.twin = net.twin or twin
+    return Hop(group, key, target)

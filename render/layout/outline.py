@@ -1,0 +1,42 @@
+"""The curved outlines of boxes, so that lines end on them and not in the gap beside a round corner."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from render.scene import Box, Point
+
+ROUNDED: Final = 10.0  # radius of the corners of a `rounded` box
+PILL: Final = 19.0  # and of a `pill`, at most: a high box does not become a disc
+
+
+def corner_radius(box: Box) -> float:
+    """Radius of a box's corners; formats draw them with it."""
+    if box.outline == "pill":
+        return min(PILL, box.width / 2, box.height / 2)
+    if box.outline == "rounded":
+        return min(ROUNDED, box.width / 2, box.height / 2)
+    return 0.0
+
+
+def land(path: tuple[Point, ...], tail: Box, head: Box) -> tuple[Point, ...]:
+    """The path with both ends moved, along the direction they have there, onto the outlines of its boxes."""
+    if len(path) < 4:
+        return path
+    return (_landed(path[0], path[1], tail), *path[1:-1], _landed(path[-1], path[-2], head))
+
+
+def _landed(end: Point, control: Point, box: Box) -> Point:
+    """`end` on a side of the bounding rectangle, moved inwards to the outline."""
+    if abs(end[1] - control[1]) <= abs(end[0] - control[0]):
+        inset = _inset(end[1] - (box.y + box.height / 2), box.height, corner_radius(box))
+        return (end[0] + (inset if control[0] < end[0] else -inset), end[1])
+    inset = _inset(end[0] - (box.x + box.width / 2), box.width, corner_radius(box))
+    return (end[0], end[1] + (inset if control[1] < end[1] else -inset))
+
+
+def _inset(offset: float, side: float, radius: float) -> float:
+    """How far the outline lies inside the rectangle, at `offset` from the middle of a side."""
+    into = min(radius, abs(offset) - (side / 2 - radius))
+    return radius - (radius * radius - into * into) ** 0.5 if into > 0 else 0.0

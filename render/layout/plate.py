@@ -1,0 +1,191 @@
+"""Lays out one level: positions of its boxes, and the courses of its nets between them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from render.layout import coordinates, order
+from render.layout.levels import ENTRY, EXIT
+from render.layout.routes import Run, Station, Track, course_back
+from render.layout.sheet import LABEL_GAP, LINE_HEIGHT, TWIN, Sheet, stretch
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from render.layout.levels import Key, Net, Plan
+    from render.scene import Point
+
+RANK_GAP: Final = 36.0  # between two columns of boxes
+BORDER_GAP: Final = 24.0  # between the border of a group and its first column
+LABEL_BEFORE: Final = 8.0  # between a box and the label of what leaves it
+LABEL_AFTER: Final = 20.0  # between a label and the box that is entered
+JOG: Final = 16.0  # more before a label whose line does not go straight into it
+STEEP: Final = 48.0  # lines that climb more than this between two columns get more room for it ...
+SLOPE: Final = 0.22  # ... by this share of the climb
+MOST: Final = 48.0  # ... up to this
+LOPSIDED: Final = 60.0  # a box this much shorter than its column stands at the side of its neighbours
+
+
+@dataclass(slots=True)
+class Plate:
+    """A level, or an unconnected part of one, laid out from (0, 0); points are (along the flow, across it).
+
+    Attributes:
+        length: Along the flow.
+        breadth: Across.
+        at: Near corner of each box, by number.
+        courses: Runs of each net to each target.
+        labels: Centres of labels, by net.
+        entries: Where nets cross the near border, across the flow.
+        exits: Where they cross the far border.
+    """
+
+    length: float = 0.0
+    breadth: float = 0.0
+    at: dict[int, Point] = field(default_factory=dict)
+    courses: dict[tuple[Key, int], tuple[Run, ...]] = field(default_factory=dict)
+    labels: dict[Key, Point] = field(default_factory=dict)
+    entries: dict[Key, float] = field(default_factory=dict)
+    exits: dict[Key, float] = field(default_factory=dict)
+
+
+class _Columns(NamedTuple):
+    """Where the layers begin and end along the flow."""
+
+    near: list[float]
+    far: list[float]
+
+
+def lay_out(plan: Plan, members: Sequence[int], nets: dict[Key, Net]) -> Plate:
+    """Ranks, orders and places `members` and draws the courses of `nets`."""
+    sheet = stretch(plan, members, nets)
+    order.arrange(sheet)
+    line = coordinates.place(sheet)
+    top = min((at - above for at, above in zip(line, sheet.above, strict=True)), default=0.0)
+    line = [at - top for at in line]
+    columns = _columns(sheet, line)
+    start = [_start(sheet, columns, node) for node in range(len(sheet.rank))]
+    plate = Plate(
+        length=columns.far[-1] if columns.far else 0.0,
+        breadth=max((at + below for at, below in zip(line, sheet.below, strict=True)), default=0.0),
+    )
+    for node, box in enumerate(sheet.boxes):
+        plate.at[box] = (start[node], line[node] - sheet.above[node])
+    for (key, side), node in sheet.terminals.items():
+        (plate.entries if side == ENTRY else plate.exits)[key] = line[node]
+    corridors = _corridors(sheet, line)
+    tracks: dict[Key, Track] = {}
+    for (key, target), chain in sheet.chains.items():
+        stations = _Stations(plan, sheet, columns, corridors, line, start, key)
+        last = stations.target(chain.end, target)
+        if (key, target) in sheet.turned:
+            plate.courses[key, target] = course_back([*stations.trunk(chain.trunk, nets[key].source), last])
+            continue
+        if key not in tracks:
+            tracks[key] = Track(stations.trunk(chain.trunk, nets[key].source))
+        plate.courses[key, target] = tracks[key].course(chain.passed, last)
+    for key, node in sheet.labels.items():
+        plate.labels[key] = _label(plan, sheet, key, nets[key], node, line[node], start[node])
+    return plate
+
+
+def _columns(sheet: Sheet, line: list[float]) -> _Columns:
+    """Layers one behind the other, with more room where lines climb."""
+    near: list[float] = []
+    far: list[float] = []
+    end = 0.0
+    for index, layer in enumerate(sheet.layers):
+        if index:
+            end += _gap(sheet, line, sheet.layers[index - 1], layer)
+        near.append(end)
+        end += max((sheet.length[node] for node in layer), default=0.0)
+        far.append(end)
+    return _Columns(near, far)
+
+
+def _gap(sheet: Sheet, line: list[float], before: list[int], behind: list[int]) -> float:
+    boxes, labels = len(sheet.boxes), set(sheet.labels.values())
+    climb = max(
+        (abs(line[node] + end.here - line[end.node] - end.there) for node in before for end in sheet.down[node]),
+        default=0.0,
+    )
+    more = min(MOST, max(0.0, climb - STEEP) * SLOPE)
+    solid = [any(node < boxes for node in layer) for layer in (before, behind)]
+    if all(solid):
+        return RANK_GAP + more
+    if solid[0] and any(node in labels for node in behind):
+        return LABEL_BEFORE + more + min(JOG, climb * 0.4)
+    if solid[1] and any(node in labels for node in before):
+        return LABEL_AFTER + more
+    return BORDER_GAP + more
+
+
+def _start(sheet: Sheet, columns: _Columns, node: int) -> float:
+    """Where a node begins: in the middle of its column, or at the side where its neighbours are."""
+    near, far = columns.near[sheet.rank[node]], columns.far[sheet.rank[node]]
+    spare = far - near - sheet.length[node]
+    if spare > LOPSIDED and node < len(sheet.boxes):
+        if not sheet.up[node]:
+            return near + spare
+        if not sheet.down[node]:
+            return near
+    return near + spare / 2
+
+
+def _corridors(sheet: Sheet, line: list[float]) -> list[tuple[float, float]]:
+    """For every node, how far its line may move before it meets a box or a label of its layer."""
+    boxes, labels = len(sheet.boxes), set(sheet.labels.values())
+    low = [float("-inf")] * len(line)
+    high = [float("inf")] * len(line)
+    for layer in sheet.layers:
+        bound = float("-inf")
+        for node in layer:
+            low[node] = bound
+            if node < boxes or node in labels:
+                bound = line[node] + sheet.below[node] + coordinates.LINE_GAP
+        bound = float("inf")
+        for node in reversed(layer):
+            high[node] = bound
+            if node < boxes or node in labels:
+                bound = line[node] - sheet.above[node] - coordinates.LINE_GAP
+    return list(zip(low, high, strict=True))
+
+
+class _Stations(NamedTuple):
+    """Makes the stations of a net from the positions of its nodes."""
+
+    plan: Plan
+    sheet: Sheet
+    columns: _Columns
+    corridors: list[tuple[float, float]]
+    line: list[float]
+    start: list[float]
+    key: Key
+
+    def trunk(self, nodes: Sequence[int], source: int) -> list[Station]:
+        """The source and what is passed."""
+        stations = [self._station(node) for node in nodes]
+        if source != ENTRY:
+            near = self.start[nodes[0]] + self.sheet.length[nodes[0]]
+            stations[0] = stations[0]._replace(near=near, at=stations[0].at + self.plan.leaving[source, self.key])
+        return stations
+
+    def target(self, node: int, target: int) -> Station:
+        """The last station."""
+        station = self._station(node)
+        if target == EXIT:
+            return station
+        return station._replace(far=self.start[node], at=station.at + self.plan.entering[target, self.key])
+
+    def _station(self, node: int) -> Station:
+        near, far = self.columns.near[self.sheet.rank[node]], self.columns.far[self.sheet.rank[node]]
+        held = node == self.sheet.labels.get(self.key)
+        return Station(near, far, self.line[node], *self.corridors[node], held)
+
+
+def _label(plan: Plan, sheet: Sheet, key: Key, net: Net, node: int, line: float, start: float) -> Point:
+    assert net.label is not None
+    breadth = net.label.size * LINE_HEIGHT if plan.across else net.label.width
+    beside = (TWIN if net.twin else 0.0) + LABEL_GAP + breadth / 2
+    return (start + sheet.length[node] / 2, line - beside if net.label_before else line + beside)

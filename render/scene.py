@@ -1,0 +1,166 @@
+"""What is drawn: a `Scene` of boxes and edges, every label, colour and grouping decided, ready to be placed.
+
+`render.compose` makes a scene from a graph and a theme, `render.layout` fills in the coordinates,
+`render.formats` writes it down. Lengths are in pixels of 1/96 inch, y grows downwards.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Union
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+Point: TypeAlias = tuple[float, float]
+Direction: TypeAlias = Literal["LR", "TB"]
+BoxKind: TypeAlias = Literal["operation", "tensor", "group", "tag"]
+EdgeKind: TypeAlias = Literal["value", "gradient"]
+Outline: TypeAlias = Literal["rect", "rounded", "pill"]
+Anchor: TypeAlias = Literal["start", "middle", "end"]
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A run of text on one line.
+
+    Attributes:
+        text: As it is shown (already elided where it was too long); never markup.
+        size: Font size.
+        color: Six-digit hex colour.
+        bold: Whether it is set in the bold weight.
+        subscript: Set below the base line after `text`, for names such as `W_h`.
+        width: Advance of text and subscript together, from the shipped metrics.
+    """
+
+    text: str
+    size: float
+    color: str
+    bold: bool = False
+    subscript: str = ""
+    width: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """An operation, a tensor, a group around other boxes, or a small tag that repeats a tensor's name.
+
+    Attributes:
+        id: Unique in the scene, stable from run to run (`v3`, `n7`, `s2`); letters, digits and `_` only.
+        kind: `operation`, `tensor`, `group` or `tag`.
+        lines: Rows of text from top to bottom, each a sequence of runs; centred, or at the top left in a group.
+        outline: Shape of the border; `pill` has fully round ends.
+        fill: Six-digit hex colour.
+        stroke: Six-digit hex colour of the border.
+        stroke_width: Width of the border.
+        double: Whether a second border runs inside (the loss).
+        tooltip: Longer text for formats that have one.
+        group: Id of the group box it lies in; None at the top.
+        order: Where it stands in the author's code: a hint for ties in the layout.
+        width: Of the box; compose sets it for all but groups, for which it is what the title needs at least.
+        height: Of the box; for a group what its title needs before layout.
+        x: Left edge, set by layout.
+        y: Top edge, set by layout.
+    """
+
+    id: str
+    kind: BoxKind
+    lines: tuple[tuple[Text, ...], ...] = ()
+    outline: Outline = "rect"
+    fill: str = "#ffffff"
+    stroke: str = "#6b7280"
+    stroke_width: float = 1.2
+    double: bool = False
+    tooltip: str = ""
+    group: str | None = None
+    order: int = 0
+    width: float = 0.0
+    height: float = 0.0
+    x: float = 0.0
+    y: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """An arrow between two boxes that are no groups.
+
+    Attributes:
+        id: Unique in the scene, stable from run to run.
+        tail: Id of the box it leaves.
+        head: Id of the box it enters.
+        kind: `value`, or `gradient` for the dashed way back.
+        order: Position among the operands of `head`, so that they enter in the order of the code.
+        twin: For a gradient, the id of the value edge it runs back along (its tail is that edge's head).
+        label: Text beside the line, or None.
+        label_at: Centre of the label, set by layout.
+        color: Six-digit hex colour.
+        width: Line width.
+        dashed: Whether the line is dashed.
+        tooltip: Longer text for formats that have one.
+        path: Set by layout: the start, then three points for each cubic Bezier piece (two controls and its end).
+    """
+
+    id: str
+    tail: str
+    head: str
+    kind: EdgeKind = "value"
+    order: int = 0
+    twin: str | None = None
+    label: Text | None = None
+    label_at: Point = (0.0, 0.0)
+    color: str = "#1f2937"
+    width: float = 1.4
+    dashed: bool = False
+    tooltip: str = ""
+    path: tuple[Point, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """Text that belongs to no box: title, caption, legend.
+
+    Attributes:
+        runs: Sequence of texts on one line.
+        x: Anchor point.
+        y: Base line.
+        anchor: Which end of the text stands at `x`.
+    """
+
+    runs: tuple[Text, ...]
+    x: float = 0.0
+    y: float = 0.0
+    anchor: Anchor = "start"
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A whole picture.
+
+    Attributes:
+        name: What it shows, in words; becomes the title for screen readers.
+        description: One or two sentences for those who cannot see it.
+        boxes: Groups stand before what lies in them.
+        edges: Value edges first, then gradients.
+        labels: Title, caption and the words of the legend.
+        samples: The lines of the legend, already placed; their ends name no boxes.
+        direction: The way values flow.
+        background: Six-digit hex colour, or empty for none.
+        font: CSS font family list.
+        width: Of the picture, set by layout.
+        height: Of the picture, set by layout.
+    """
+
+    name: str = ""
+    description: str = ""
+    boxes: tuple[Box, ...] = ()
+    edges: tuple[Edge, ...] = ()
+    labels: tuple[Label, ...] = ()
+    samples: tuple[Edge, ...] = ()
+    direction: Direction = "LR"
+    background: str = "#ffffff"
+    font: str = "Arial, Helvetica, 'Liberation Sans', sans-serif"
+    width: float = 0.0
+    height: float = 0.0
+
+
+SceneItem: TypeAlias = Union[Box, Edge, Label]

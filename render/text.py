@@ -1,0 +1,162 @@
+"""Words and numbers as they are drawn: cleaned, shortened, spelled and measured without any font installed."""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from decimal import Decimal
+from functools import lru_cache
+from typing import Final
+
+from render import metrics
+from render.scene import Text
+
+MAX_LABEL: Final = 24  # characters in one line of a box; more do not read on a slide
+SUBSCRIPT_SCALE: Final = 12 / 17
+
+_WIDTHS: Final = {
+    bold: {character: advance for advance, characters in table.items() for character in characters}
+    for bold, table in ((False, metrics.REGULAR), (True, metrics.BOLD))
+}
+_DEFAULT_WIDTH: Final = {False: 1139, True: 1251}  # of a figure and of a bold capital: what most glyphs come near
+_DROPPED: Final = frozenset({"Cc", "Cf", "Cs"})  # control, invisible formatting (bidi overrides too), half surrogates
+
+
+def width(text: str, size: float, *, bold: bool = False) -> float:
+    """Advance of `text` set in Arial, Helvetica or Liberation Sans.
+
+    Args:
+        text: One line.
+        size: Font size; the result is in the same unit.
+        bold: Whether in the bold weight.
+    """
+    table, default = _WIDTHS[bold], _DEFAULT_WIDTH[bold]
+    return (
+        sum(table.get(character) or _unlisted(character, default) for character in text) * size / metrics.UNITS_PER_EM
+    )
+
+
+@lru_cache(maxsize=4096)
+def _unlisted(character: str, default: int) -> int:
+    if unicodedata.east_asian_width(character) in "WF":
+        return metrics.UNITS_PER_EM
+    return 0 if unicodedata.combining(character) else default
+
+
+def run(text: str, size: float, color: str, *, bold: bool = False, subscript: str = "") -> Text:
+    """A measured run of text."""
+    advance = width(text, size, bold=bold) + width(subscript, size * SUBSCRIPT_SCALE, bold=bold)
+    return Text(text=text, size=size, color=color, bold=bold, subscript=subscript, width=round(advance, 2))
+
+
+def name_run(name: str, size: float, color: str, *, limit: int = MAX_LABEL) -> Text:
+    """A variable's name in bold: `W_h` with a subscript as its base is one letter, `next_h` as it stands."""
+    base, _, index = name.partition("_")
+    if len(base) == 1 and base.isalpha() and 0 < len(index) <= 3 and index.isalnum():
+        return run(base, size, color, bold=True, subscript=index)
+    return run(elide(name, limit), size, color, bold=True)
+
+
+def line_width(runs: Iterable[Text]) -> float:
+    """Advance of one line of runs."""
+    return sum(each.width for each in runs)
+
+
+def line_height(size: float) -> float:
+    """Distance that a line of this size takes in a box."""
+    return 1.25 * size + 1.2
+
+
+def baselines(lines: Sequence[Sequence[Text]], top: float, height: float) -> list[float]:
+    """Where the base line of each line lies, for a block centred in a box of `height` from `top`."""
+    heights = [line_height(max((each.size for each in runs), default=0.0)) for runs in lines]
+    y = top + (height - sum(heights)) / 2
+    found = []
+    for runs, step in zip(lines, heights, strict=True):
+        size = max((each.size for each in runs), default=0.0)
+        found.append(y + step / 2 + 0.31 * size)
+        y += step
+    return found
+
+
+def clean(text: str) -> str:
+    """`text` on one line, without control characters, invisible formatting or anything XML forbids."""
+    if text.isascii() and text.isprintable():
+        return text
+    kept = []
+    for character in text:
+        category = unicodedata.category(character)
+        if character.isspace() or category in ("Zl", "Zp"):
+            kept.append(" ")
+        elif category not in _DROPPED and (ord(character) & 0xFFFE) != 0xFFFE:
+            kept.append(character)
+    return "".join(kept).strip()
+
+
+def elide(text: str, limit: int = MAX_LABEL) -> str:
+    """`text` with its middle replaced by an ellipsis where it is longer than `limit` characters."""
+    if len(text) <= limit:
+        return text
+    head = limit // 2
+    return f"{text[:head]}…{text[len(text) - (limit - head - 1) :]}"
+
+
+def wrap(runs: Text, limit: float) -> tuple[Text, ...]:
+    """`runs` broken into lines no wider than `limit`: between words, and inside a word only where it is wider."""
+    lines: list[str] = []
+    for word in (piece for whole in runs.text.split() for piece in _pieces(whole, runs, limit)):
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and width(longer, runs.size, bold=runs.bold) <= limit:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return tuple(replace(runs, text=line, width=round(width(line, runs.size, bold=runs.bold), 2)) for line in lines)
+
+
+def _pieces(word: str, runs: Text, limit: float) -> list[str]:
+    """A word cut into pieces that fit (each has at least one character)."""
+    pieces = [""]
+    for character in word:
+        if pieces[-1] and width(pieces[-1] + character, runs.size, bold=runs.bold) > limit:
+            pieces.append("")
+        pieces[-1] += character
+    return pieces
+
+
+def number(value: float) -> str:
+    """A number for a reader: three significant digits, thousands separated, a real minus sign."""
+    if isinstance(value, bool):
+        return str(value)
+    if isinstance(value, int):
+        return count(value) if abs(value) < 10**9 else _scientific(value)
+    if not math.isfinite(value):
+        return "nan" if math.isnan(value) else "∞" if value > 0 else "−∞"
+    rounded = float(f"{value:.3g}")
+    if rounded == 0:
+        return "0"
+    if 1e-3 <= abs(rounded) < 1e6:
+        digits = max(0, 2 - math.floor(math.log10(abs(rounded))))
+        shown = f"{rounded:,.{digits}f}"
+        return (shown.rstrip("0").rstrip(".") if "." in shown else shown).replace("-", "−")
+    return _scientific(value)
+
+
+def _scientific(value: float) -> str:
+    """As `1.23e−5`; whole numbers too large for a float included."""
+    mantissa, exponent = f"{Decimal(value):.2e}".split("e")
+    mantissa = mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa
+    return f"{mantissa}e{int(exponent)}".replace("-", "−")
+
+
+def count(value: int) -> str:
+    """A whole number with its thousands separated."""
+    if abs(value) >= 10**15:
+        return _scientific(value)
+    return f"{value:,}".replace("-", "−")
+
+
+def shape(sizes: Sequence[int]) -> str:
+    """Sizes as `20×1`; the empty text for a scalar."""
+    return "×".join(str(size) for size in sizes)

@@ -1,0 +1,173 @@
+"""Checks the geometry of a placed scene: what overlaps, sticks out, cuts through a box or ends in the air."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from typing import TYPE_CHECKING, NamedTuple
+
+from render.layout.outline import corner_radius
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from render.scene import Box, Edge, Point, Scene
+
+SLACK = 0.6  # positions are rounded, and lines may touch
+ON_BORDER = 2.0  # a line's end may be this far off the outline: strokes are wider than a point
+LABEL_HEIGHT = 1.2  # in font sizes
+
+
+class Rect(NamedTuple):
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+def problems(scene: Scene, *, lines: bool = True) -> list[str]:
+    """Everything that is wrong with a placed scene, in words; empty for a sound one.
+
+    Args:
+        scene: As an engine gave it.
+        lines: Whether lines through boxes and labels on foreign lines count (other programs do not rule them out).
+    """
+    found = [*_boxes(scene), *_ends(scene), *_labels(scene), *_outside(scene)]
+    return [*found, *_cuts(scene)] if lines else found
+
+
+def rect(box: Box) -> Rect:
+    return Rect(box.x, box.y, box.x + box.width, box.y + box.height)
+
+
+def label_rect(edge: Edge) -> Rect:
+    assert edge.label is not None
+    (x, y), wide, high = edge.label_at, edge.label.width / 2, edge.label.size * LABEL_HEIGHT / 2
+    return Rect(x - wide, y - high, x + wide, y + high)
+
+
+def overlap(one: Rect, other: Rect) -> bool:
+    return (
+        one.left < other.right - SLACK
+        and other.left < one.right - SLACK
+        and one.top < other.bottom - SLACK
+        and other.top < one.bottom - SLACK
+    )
+
+
+def samples(path: tuple[Point, ...], steps: int = 12) -> list[Point]:
+    """Points along a path, `steps` for every cubic piece."""
+    points = [path[0]]
+    for start, one, two, end in zip(path[::3], path[1::3], path[2::3], path[3::3], strict=False):
+        for step in range(1, steps + 1):
+            t = step / steps
+            weights = ((1 - t) ** 3, 3 * (1 - t) ** 2 * t, 3 * (1 - t) * t * t, t**3)
+            corners = (start, one, two, end)
+            points.append(
+                (
+                    sum(weight * corner[0] for weight, corner in zip(weights, corners, strict=True)),
+                    sum(weight * corner[1] for weight, corner in zip(weights, corners, strict=True)),
+                )
+            )
+    return points
+
+
+def _groups_of(scene: Scene) -> dict[str, frozenset[str]]:
+    """For every box, the groups around it."""
+    around: dict[str, frozenset[str]] = {}
+    for box in scene.boxes:
+        around[box.id] = frozenset() if box.group is None else around[box.group] | {box.group}
+    return around
+
+
+class Sorted:
+    """Rectangles found by the span along x that they share with another."""
+
+    def __init__(self, rects: dict[str, Rect]) -> None:
+        self.items = sorted((each.left, name, each) for name, each in rects.items())
+        self.lefts = [item[0] for item in self.items]
+        self.widest = max((each.right - each.left for each in rects.values()), default=0.0)
+
+    def near(self, other: Rect) -> Iterator[tuple[str, Rect]]:
+        first = bisect_left(self.lefts, other.left - self.widest)
+        for _, name, each in self.items[first : bisect_right(self.lefts, other.right)]:
+            if each.right >= other.left and each.top <= other.bottom and each.bottom >= other.top:
+                yield name, each
+
+
+def _boxes(scene: Scene) -> Iterator[str]:
+    around = _groups_of(scene)
+    rects = {box.id: rect(box) for box in scene.boxes}
+    index = Sorted(rects)
+    for box in scene.boxes:
+        mine = rects[box.id]
+        if box.group is not None:
+            outer = rects[box.group]
+            if mine.left < outer.left or mine.top < outer.top or mine.right > outer.right or mine.bottom > outer.bottom:
+                yield f"box {box.id} sticks out of its group {box.group}"
+        for name, other in index.near(mine):
+            if name < box.id and name not in around[box.id] and box.id not in around[name] and overlap(mine, other):
+                yield f"boxes {name} and {box.id} overlap"
+
+
+def _ends(scene: Scene) -> Iterator[str]:
+    by_id = {box.id: box for box in scene.boxes}
+    for edge in scene.edges:
+        if len(edge.path) < 4 or len(edge.path) % 3 != 1:
+            yield f"edge {edge.id} has a path of {len(edge.path)} points"
+            continue
+        for end, name in ((edge.path[0], edge.tail), (edge.path[-1], edge.head)):
+            if not _on_border(end, by_id[name]):
+                yield f"edge {edge.id} ends at {end}, which is not on the border of {name}"
+
+
+def _on_border(point: Point, box: Box) -> bool:
+    """Whether a point is on the outline of a box, by its signed distance from a rectangle with round corners."""
+    radius = corner_radius(box)
+    over_x = abs(point[0] - box.x - box.width / 2) - box.width / 2 + radius
+    over_y = abs(point[1] - box.y - box.height / 2) - box.height / 2 + radius
+    outside = (max(over_x, 0.0) ** 2 + max(over_y, 0.0) ** 2) ** 0.5
+    return abs(outside + min(max(over_x, over_y), 0.0) - radius) <= ON_BORDER
+
+
+def _labels(scene: Scene) -> Iterator[str]:
+    labels = {edge.id: label_rect(edge) for edge in scene.edges if edge.label is not None}
+    solid = Sorted({box.id: rect(box) for box in scene.boxes if box.kind != "group"})
+    index = Sorted(labels)
+    for edge_id, mine in labels.items():
+        for name, other in solid.near(mine):
+            if overlap(mine, other):
+                yield f"the label of edge {edge_id} overlaps box {name}"
+        for name, other in index.near(mine):
+            if name < edge_id and overlap(mine, other):
+                yield f"the labels of edges {name} and {edge_id} overlap"
+
+
+def _outside(scene: Scene) -> Iterator[str]:
+    canvas = Rect(0, 0, scene.width, scene.height)
+    parts = [(f"box {box.id}", rect(box)) for box in scene.boxes]
+    parts += [(f"the label of edge {edge.id}", label_rect(edge)) for edge in scene.edges if edge.label is not None]
+    parts += [(f"edge {edge.id}", Rect(*point, *point)) for edge in scene.edges for point in samples(edge.path)]
+    for name, each in parts:
+        if each.left < canvas.left or each.top < canvas.top or each.right > canvas.right or each.bottom > canvas.bottom:
+            yield f"{name} lies outside the picture"
+
+
+def _cuts(scene: Scene) -> Iterator[str]:
+    """Lines through boxes that are not their ends, groups that hold neither end, and foreign labels."""
+    around = _groups_of(scene)
+    boxes = Sorted({box.id: rect(box) for box in scene.boxes})
+    labels = Sorted({edge.id: label_rect(edge) for edge in scene.edges if edge.label is not None})
+    for edge in scene.edges:
+        own = {edge.tail, edge.head} | around[edge.tail] | around[edge.head]
+        cut: set[str] = set()
+        for x, y in samples(edge.path):
+            spot = Rect(x - 0.1, y - 0.1, x + 0.1, y + 0.1)
+            foreign = [(name, other) for name, other in boxes.near(spot) if name not in own]
+            cut.update(f"box {name}" for name, other in foreign if holds(other, x, y))
+            cut.update(f"the label of {name}" for name, other in labels.near(spot) if holds(other, x, y))
+        for name in sorted(cut):
+            yield f"edge {edge.id} runs through {name}"
+
+
+def holds(area: Rect, x: float, y: float) -> bool:
+    return area.left + SLACK < x < area.right - SLACK and area.top + SLACK < y < area.bottom - SLACK

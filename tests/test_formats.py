@@ -1,0 +1,294 @@
+"""Every format on every graph: well-formed, escaped, the same bytes again; and files written at once or not at all."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import struct
+import subprocess
+import xml.etree.ElementTree as ET
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import render
+from render.formats import formats
+from render.formats.dot import plain
+from render.formats.svg import escape
+from tests.graphs import GRAPHS, HOSTILE, chain, mlp, residual_net, rnn_cell, square
+from tracer.graph import Graph, load
+
+SVG = "{http://www.w3.org/2000/svg}"
+needs_dot = pytest.mark.skipif(shutil.which("dot") is None, reason="Graphviz is not installed")
+every_graph = pytest.mark.parametrize("build", GRAPHS.values(), ids=GRAPHS)
+
+
+def svg(graph: Graph, **options: object) -> str:
+    return str(render.render(graph, "svg", **options))
+
+
+# All formats.
+
+
+@every_graph
+@pytest.mark.parametrize("name", formats())
+def test_a_format_writes_every_graph_the_same_way_twice(name: str, build: Callable[[], Graph]) -> None:
+    first, second = render.render(build(), name), render.render(build(), name)
+    assert first == second
+    assert isinstance(first, bytes if formats()[name].binary else str)
+    assert first
+
+
+@pytest.mark.parametrize("name", [name for name, each in formats().items() if not each.binary and name != "json"])
+@every_graph
+def test_no_control_character_is_written(name: str, build: Callable[[], Graph]) -> None:
+    written = str(render.render(build(), name))
+    assert not re.findall("[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\ud800-\udfff]", written)
+    written.encode("utf-8")
+
+
+@pytest.mark.parametrize("name", formats())
+def test_a_deep_chain_is_written(name: str) -> None:
+    if name == "png":
+        with pytest.raises(render.RenderError, match=r"million pixels \(at most 40\): .*--depth.*\.svg"):
+            render.render(chain(5_000), name)
+    else:
+        assert str(render.render(chain(5_000), name)).count("\n") > (0 if name == "json" else 5_000)
+
+
+@pytest.mark.parametrize("name", formats())
+def test_every_format_has_its_own_suffix(name: str) -> None:
+    found = formats()[name]
+    others = [suffix for other in formats().values() if other.name != name for suffix in other.suffixes]
+    assert found.suffixes
+    assert not set(found.suffixes) & set(others)
+    assert found.help
+    assert "/" in found.mime
+
+
+# SVG.
+
+
+@every_graph
+def test_svg_is_xml_with_words_for_those_who_cannot_see_it(build: Callable[[], Graph]) -> None:
+    root = ET.fromstring(svg(build()))
+    assert root.tag == f"{SVG}svg"
+    assert root.get("role") == "img"
+    ids = [element.get("id") for element in root.iter() if element.get("id")]
+    assert len(ids) == len(set(ids))
+    assert set((root.get("aria-labelledby") or "").split()) <= set(ids)
+    assert root.find(f"{SVG}title") is not None
+    assert float(root.get("width") or 0) > 0
+    assert root.get("viewBox") == f"0 0 {root.get('width')} {root.get('height')}"
+    used = set(re.findall(r"url\(#([^)]+)\)", svg(build())))
+    assert used <= set(ids)
+
+
+@every_graph
+def test_svg_draws_nothing_but_shapes_and_text(build: Callable[[], Graph]) -> None:
+    tags = {element.tag.removeprefix(SVG) for element in ET.fromstring(svg(build())).iter()}
+    assert tags <= {"svg", "title", "desc", "defs", "marker", "path", "rect", "g", "text", "tspan"}
+
+
+def test_svg_escapes_what_users_wrote() -> None:
+    written = svg(GRAPHS["hostile"]())
+    assert "<script" not in written
+    assert "&lt;script&gt;" in written
+    assert "<b>" not in written
+    assert "потеря · 損失" in written
+    assert escape("\"a' <&>\x00\ud800") == "&quot;a&#39; &lt;&amp;&gt;"
+
+
+def test_svg_ids_differ_between_pictures_on_one_page() -> None:
+    def ids(graph: Graph) -> set[str]:
+        return {element.get("id") or "" for element in ET.fromstring(svg(graph)).iter() if element.get("id")}
+
+    assert not ids(rnn_cell()) & ids(square())
+    assert all(re.fullmatch(r"g[0-9a-f]{8}-[\w-]+", each) for each in ids(rnn_cell()))
+
+
+def test_svg_gives_every_box_a_tooltip() -> None:
+    root = ET.fromstring(svg(rnn_cell()))
+    tips = [group.findtext(f"{SVG}title") or "" for group in root.iter(f"{SVG}g")]
+    assert len(tips) == 16
+    assert all(tips)
+    assert "W_h\nparameter · 20×20\ngradient: norm 3.85" in tips
+    assert any("cell.py:9" in tip for tip in tips)
+
+
+def test_svg_fits_a_notebook_cell() -> None:
+    bundle = render.mimebundle(rnn_cell())
+    assert bundle.keys() == {"image/svg+xml", "text/plain"}
+    assert "max-width:100%" in bundle["image/svg+xml"].partition(">")[0]
+    assert "next_h" in bundle["text/plain"]
+    assert rnn_cell()._repr_mimebundle_() == bundle
+
+
+def test_a_legend_tells_what_the_arrows_mean() -> None:
+    words = [element.text for element in ET.fromstring(svg(rnn_cell())).iter(f"{SVG}text")]
+    assert words[-3:] == ["value", "gradient", "|grad| norm of the gradient"]
+
+
+# PNG.
+
+
+def test_png_has_the_size_of_the_picture_times_the_scale() -> None:
+    scene = render.picture(square())
+    for scale in (1, 2.5):
+        data = render.render(square(), "png", scale=scale)
+        assert isinstance(data, bytes)
+        assert data[:8] == b"\x89PNG\r\n\x1a\n"
+        width, height = struct.unpack(">II", data[16:24])
+        assert width == pytest.approx(scene.width * scale, abs=scale + 1)
+        assert height == pytest.approx(scene.height * scale, abs=scale + 1)
+
+
+@pytest.mark.parametrize("scale", [0, -1, float("nan"), "2", True])
+def test_png_refuses_a_scale_that_is_none(scale: object) -> None:
+    with pytest.raises(render.RenderError, match="scale must be a positive number"):
+        render.render(square(), "png", scale=scale)
+
+
+def test_png_that_is_too_large_says_how_to_get_there() -> None:
+    with pytest.raises(render.RenderError, match=r"take scale=\d+(\.\d+)?, close modules"):
+        render.render(rnn_cell(), "png", scale=12)
+
+
+# DOT.
+
+
+@needs_dot
+@every_graph
+def test_dot_is_accepted_by_graphviz(build: Callable[[], Graph]) -> None:
+    source = str(render.render(build(), "dot"))
+    done = subprocess.run(
+        ["dot", "-Tcanon"], input=source, capture_output=True, text=True, encoding="utf-8", check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@needs_dot
+@pytest.mark.parametrize("words", [*HOSTILE, "<b>bold</b>", "<<i>x</i>>", "ends in \\", '\\"', "\\N \\G \\l", "a->b"])
+def test_dot_shows_labels_as_they_stand(words: str) -> None:
+    import graphviz
+
+    dot = graphviz.Digraph()
+    dot.node("n", label=plain(words), fontname="Arial")
+    drawn = subprocess.run(
+        ["dot", "-Tsvg"], input=dot.source, capture_output=True, text=True, encoding="utf-8", check=True
+    )
+    shown = "".join(element.text or "" for element in ET.fromstring(drawn.stdout).iter(f"{SVG}text"))
+    assert shown.replace("\u00a0", " ") == render.text.clean(words)
+
+
+def test_dot_has_clusters_stable_ids_and_free_gradients() -> None:
+    source = str(render.render(residual_net(), "dot"))
+    assert source.count("subgraph cluster_s") == 2
+    assert "n7" in source
+    gradients = [line for line in str(render.render(rnn_cell(), "dot")).splitlines() if "constraint=false" in line]
+    assert len(gradients) == 11
+    assert all("style=dashed" in line for line in gradients)
+
+
+# JSON and text.
+
+
+def test_json_is_the_whole_graph_whatever_is_drawn(tmp_path: Path) -> None:
+    path = render.save(rnn_cell(), tmp_path / "cell.json", level="module", hide="backward")
+    assert load(path) == rnn_cell()
+
+
+def test_text_is_a_tree_of_modules_with_operations_in_order() -> None:
+    assert str(render.render(mlp(), "text")) == (
+        "mlp\n"
+        "├── input x 64×64\n"
+        "├── parameter fc1.weight 32×64 |grad| 0.21\n"
+        "├── parameter fc1.bias 32 |grad| 0.21\n"
+        "├── parameter fc2.weight 10×32 |grad| 0.4\n"
+        "├── parameter fc2.bias 10 |grad| 0.4\n"
+        "├── input y 64\n"
+        "├── MLP\n"
+        "│   ├── fc1 Linear\n"
+        "│   │   └── %1 64×32 |grad| 0.031 = linear(x, fc1.weight, fc1.bias)\n"
+        "│   ├── h 64×32 |grad| 0.044 = relu(%1)\n"
+        "│   └── fc2 Linear\n"
+        "│       └── logits 64×10 |grad| 0.12 = linear(h, fc2.weight, fc2.bias)\n"
+        "├── loss 2.35 grad 1 = cross_entropy(logits, y)\n"
+        "└── guess 64 = argmax(logits)\n"
+    )
+
+
+def test_text_is_no_wider_than_asked() -> None:
+    lines = str(render.render(residual_net(), "text", width=60)).splitlines()
+    assert max(map(len, lines)) <= 60
+
+
+# Saving.
+
+
+@pytest.mark.parametrize("suffix", [suffix for each in formats().values() for suffix in each.suffixes])
+def test_save_chooses_the_format_by_the_suffix(tmp_path: Path, suffix: str) -> None:
+    path = render.save(square(), tmp_path / f"x{suffix.upper()}")
+    written = render.render(square(), next(n for n, each in formats().items() if suffix in each.suffixes))
+    assert path.read_bytes() == (written if isinstance(written, bytes) else written.encode())
+    assert [each.name for each in tmp_path.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("x.svgg", "unknown suffix: '.svgg' (must be one of .dot, .gv, .json, .png, .svg, .txt); did you mean '.svg'?"),
+        ("x", "has no suffix to choose a format by (add one of .dot"),
+        ("missing/x.svg", "does not exist (make it first)"),
+        ("file/x.svg", "is a file, not a folder"),
+        ("folder.svg", "it is a folder"),
+    ],
+)
+def test_save_says_why_it_cannot(tmp_path: Path, name: str, message: str) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "folder.svg").mkdir()
+    with pytest.raises(render.RenderError) as caught:
+        render.save(square(), tmp_path / name)
+    assert message in str(caught.value)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="the superuser may write anywhere")
+def test_save_into_a_read_only_folder_is_an_error(tmp_path: Path) -> None:
+    tmp_path.chmod(0o555)
+    try:
+        with pytest.raises(render.RenderError, match="is read-only"):
+            render.save(square(), tmp_path / "x.svg")
+    finally:
+        tmp_path.chmod(0o755)
+
+
+def test_a_failed_save_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "x.png"
+    path.write_bytes(b"before")
+    with pytest.raises(render.RenderError):
+        render.save(rnn_cell(), path, scale=100)
+    assert path.read_bytes() == b"before"
+    assert [each.name for each in tmp_path.iterdir()] == ["x.png"]
+
+
+def test_one_drawing_serves_several_files(tmp_path: Path) -> None:
+    drawing = render.draw(rnn_cell())
+    paths = [drawing.save(tmp_path / f"cell.{suffix}") for suffix in ("svg", "png", "dot", "json", "txt")]
+    assert all(path.stat().st_size > 400 for path in paths)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("pgn", {}, "unknown format: 'pgn' (must be one of dot, json, png, svg, text); did you mean 'png'?"),
+        ("svg", {"scale": 2}, "unknown option for svg: 'scale' (must be one of level, depth"),
+        ("png", {"scal": 2}, "did you mean 'scale'?"),
+        ("svg", {"levle": "module"}, "did you mean 'level'?"),
+    ],
+)
+def test_a_wrong_format_or_option_says_what_is_right(name: str, options: dict[str, object], message: str) -> None:
+    with pytest.raises(render.RenderError) as caught:
+        render.render(square(), name, **options)
+    assert message in str(caught.value)

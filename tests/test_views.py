@@ -1,0 +1,226 @@
+"""Views: what each keeps, drops and closes, on graphs built by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from render.errors import RenderError
+from render.views import get, views
+from render.views.autograd import autograd
+from render.views.collapse import collapse, is_closed_module
+from render.views.levels import MAX_BOXES, boxes, select
+from render.views.phase import phase
+from render.views.prune import prune
+from render.views.skip import skip
+from tests.graphs import GRAPHS, Sketch, chain, mlp, residual_net, rnn_cell, several_outputs, square
+from tracer.graph import Graph
+
+ITEMS = frozenset({"views"})
+
+
+def ops(graph: Graph) -> list[str]:
+    return [node.op for node in graph.nodes]
+
+
+def names(graph: Graph, values: tuple[int, ...]) -> list[str | None]:
+    return [graph.value_by_id[value].name for value in values]
+
+
+@pytest.mark.parametrize("build", GRAPHS.values(), ids=GRAPHS)
+@pytest.mark.parametrize("name", views())
+def test_a_view_leaves_its_argument_alone_and_gives_a_consistent_graph(name: str, build: Callable[[], Graph]) -> None:
+    graph = build()
+    shown = get(name).apply(graph)
+    assert graph == build()
+    assert shown == get(name).apply(build())
+    assert Graph.from_json(shown.to_json()) == shown  # reading checks every reference
+    assert {value.id for value in graph.values} <= {value.id for value in shown.values}
+
+
+def test_an_unknown_view_is_an_error_with_the_choices() -> None:
+    with pytest.raises(RenderError, match=r"'colapse'.*autograd, collapse, .*did you mean 'collapse'"):
+        get("colapse")
+
+
+def test_prune_drops_factories_and_draws_their_results_as_inputs() -> None:
+    graph = prune(phase(rnn_cell()))
+    assert ops(graph) == ["t", "mm", "t", "mm", "+", "tanh", "sum"]
+    assert graph.values == rnn_cell().values
+
+
+def test_prune_drops_initialisation_and_what_leads_nowhere() -> None:
+    s = Sketch()
+    noise = s.value(None, (2,), kind="input")
+    weight = s.value("W", (2,), kind="parameter")
+    x, unused, kept, y = (
+        s.value("x", (2,), kind="input"),
+        s.value(None, (2,)),
+        s.value("mask", (2,)),
+        s.value(None, (2,)),
+    )
+    s.node("randn", [], [noise])
+    s.node("mul", [noise], [weight])
+    s.node("neg", [x], [unused])
+    s.node("gt", [x], [kept])
+    s.node("mul", [x, weight], [y])
+    graph = prune(s.graph(outputs=(y,)))
+    assert ops(graph) == ["gt", "mul"]
+    assert graph.inputs == (x,)
+
+
+def test_prune_drops_running_statistics_although_they_have_a_name() -> None:
+    s = Sketch()
+    count = s.value("bn.num_batches_tracked", (), kind="buffer")
+    x, y = s.value("x", (2,), kind="input"), s.value("y", (2,))
+    more = s.value("bn.num_batches_tracked", (), version_of=count)
+    s.node("add_", [count], [more])
+    s.node("relu", [x], [y])
+    assert ops(prune(s.graph(outputs=(y,)))) == ["relu"]
+
+
+def test_prune_keeps_everything_where_nothing_is_an_output_or_has_a_name() -> None:
+    s = Sketch()
+    x, y = s.value("x", (2,), kind="input"), s.value(None, (2,))
+    s.node("relu", [x], [y])
+    assert ops(prune(s.graph())) == ["relu"]
+
+
+def test_an_unnamed_factory_result_becomes_a_constant_with_its_name() -> None:
+    s = Sketch()
+    x, zeros, y = s.value("x", (2,), kind="input"), s.value(None, (2,), kind="input"), s.value("y", (2,))
+    s.call("zeros", [], [zeros])
+    s.node("add", [x, zeros], [y])
+    made = prune(s.graph(outputs=(y,))).value_by_id[zeros]
+    assert (made.name, made.kind) == ("zeros", "constant")
+
+
+def test_collapse_to_functions_keeps_operands_in_the_order_of_the_code() -> None:
+    graph = collapse(phase(mlp()), level="function")
+    assert ops(graph) == ["linear", "relu", "linear", "cross_entropy", "argmax"]
+    assert names(graph, graph.nodes[0].inputs) == ["x", "fc1.weight", "fc1.bias"]
+    assert names(graph, graph.nodes[3].inputs) == ["logits", "y"]
+
+
+def test_collapse_keeps_repeated_operands() -> None:
+    graph = collapse(square())
+    assert names(graph, graph.nodes[0].inputs) == ["x", "x"]
+
+
+def test_collapse_to_modules_counts_parameters_and_operations() -> None:
+    graph = collapse(phase(mlp()), level="module")
+    first = graph.nodes[0]
+    assert is_closed_module(first)
+    assert (first.op, dict(first.attrs)) == ("fc1", {"type": "Linear", "parameters": 64 * 32 + 32, "operations": 2})
+    assert ops(graph) == ["fc1", "relu", "fc2", "cross_entropy", "argmax"]
+    assert names(graph, graph.nodes[2].outputs) == ["logits"]
+
+
+@pytest.mark.parametrize(
+    ("depth", "expected"),
+    [
+        (0, ["SmallResNet", "cross_entropy"]),
+        (1, ["stem", "0", "mean", "head", "cross_entropy"]),
+        (2, ["stem", "conv1", "bn1", "relu", "conv2", "bn2", "+", "mean", "head", "cross_entropy"]),
+    ],
+)
+def test_depth_closes_what_lies_deeper(depth: int, expected: list[str]) -> None:
+    assert ops(collapse(residual_net(), level="module", depth=depth)) == expected
+
+
+def test_depth_at_function_level_leaves_shallow_modules_open() -> None:
+    assert ops(collapse(residual_net(), depth=1)) == ["stem", "0", "mean", "head", "cross_entropy"]
+    assert "conv2d" in ops(collapse(residual_net(), depth=3))
+
+
+def test_a_closed_module_hands_on_only_what_is_read_outside() -> None:
+    graph = collapse(residual_net(), level="module", depth=0)
+    assert names(graph, graph.nodes[0].outputs) == ["logits"]
+    assert graph.nodes[0].inputs[0] == graph.inputs[0]
+
+
+def test_backward_is_collapsed_beside_forward_and_stays_paired() -> None:
+    graph = collapse(prune(rnn_cell()))
+    backward = [node for node in graph.nodes if node.phase == "backward"]
+    assert [node.op for node in backward] == ["ones_like", "SumBackward0", "TanhBackward0"]
+    assert [graph.node_by_id[node.forward].op for node in backward if node.forward is not None] == ["sum", "tanh"]
+
+
+def test_a_function_around_an_open_module_is_drawn_before_and_after_it() -> None:
+    s = Sketch()
+    x, a, b, y = s.value("x", (2,), kind="input"), s.value(None, (2,)), s.value(None, (2,)), s.value("y", (2,))
+    around = s.scope("checkpoint", inputs=(x,), outputs=(y,))
+    module = s.scope("act", "module", "ReLU", parent=around)
+    for op, value, made, scope in (("neg", x, a, around), ("relu", a, b, module), ("neg", b, y, around)):
+        s.node(op, [value], [made], scope=scope)
+    graph = collapse(s.graph(outputs=(y,)), level="function")
+    assert ops(graph) == ["checkpoint", "relu", "checkpoint"]
+    assert [node.inputs for node in graph.nodes] == [(x,), (a,), (b,)]
+
+
+def test_collapse_says_what_is_wrong() -> None:
+    with pytest.raises(RenderError, match="must be one of module, function, kernel"):
+        collapse(square(), level="layer")
+    with pytest.raises(RenderError, match="whole number from 0 up, not -1"):
+        collapse(square(), depth=-1)
+
+
+def test_autograd_keeps_one_operation_for_each_autograd_node() -> None:
+    graph = autograd(prune(phase(mlp())))
+    assert ops(graph) == ["AccumulateGrad", "TBackward0", "AccumulateGrad", "AddmmBackward0"] * 2
+    leaves = [names(graph, node.inputs) for node in graph.nodes if node.op == "AccumulateGrad"]
+    assert leaves == [["fc1.weight"], ["fc1.bias"], ["fc2.weight"], ["fc2.bias"]]
+
+
+def test_autograd_passes_through_operations_without_a_node() -> None:
+    graph = autograd(prune(phase(mlp())))  # relu has no grad_fn in this graph
+    second = graph.nodes[-1]
+    readers = {graph.producer[value].op for value in second.inputs}
+    assert readers == {"AccumulateGrad", "TBackward0", "AddmmBackward0"}
+
+
+def test_skip_reads_through_views_but_keeps_named_ones() -> None:
+    graph = skip(prune(phase(rnn_cell())))
+    assert ops(graph) == ["mm", "mm", "+", "tanh", "sum"]
+    assert names(graph, graph.nodes[0].inputs) == ["W_x", "x"]
+    assert "chunk" in ops(skip(several_outputs()))
+
+
+def test_auto_draws_functions_where_they_fit() -> None:
+    graph = select(residual_net(2), items=ITEMS)
+    assert "conv2d" in ops(graph)
+    assert "notes" not in graph.meta
+
+
+def test_auto_closes_modules_until_it_fits_and_says_so() -> None:
+    large = residual_net(12)
+    graph = select(large, items=ITEMS)
+    before = boxes(select(large, level="function", items=ITEMS))
+    assert boxes(graph) <= MAX_BOXES < before
+    assert graph.meta["notes"][-1] == (
+        f"closed modules below depth 1 to draw {boxes(graph)} boxes instead of {before}; --depth 2 opens more"
+    )
+
+
+def test_auto_without_modules_draws_everything() -> None:
+    graph = select(chain(100), items=ITEMS)
+    assert len(graph.nodes) == 100
+    assert "notes" not in graph.meta
+
+
+@pytest.mark.parametrize("options", [{"level": "kernal"}, {"depth": "2"}, {"level": "autograd", "depth": 1}])
+def test_select_says_what_is_wrong(options: dict[str, object]) -> None:
+    with pytest.raises(RenderError):
+        select(square(), items=ITEMS, **options)  # type: ignore[arg-type]
+
+
+def test_views_do_not_recurse_on_depth() -> None:
+    s = Sketch()
+    scope = None
+    for number in range(3_000):
+        scope = s.scope(f"m.{number}", "module", "M", parent=scope)
+    x, y = s.value("x", (2,), kind="input"), s.value("y", (2,))
+    s.node("relu", [x], [y], scope=scope)
+    graph = collapse(s.graph(outputs=(y,)), level="module")
+    assert len(graph.nodes) == 1

@@ -1,0 +1,27 @@
+"""See what PyTorch code did: run it unchanged, and get the graph of what it computed.
+
+import tracer
+graph = tracer.trace(model, x)
+graph.save("model.svg")
+"""
+
+from tracer.graph import Graph, GraphError, Node, Scope, Source, Stats, Value
+from tracer.recording import NothingRecorded, Recording, record
+from tracer.serial import load
+from tracer.tracing import from_tensor, trace
+
+__all__ = [
+    "Graph",
+    "GraphError",
+    "Node",
+    "NothingRecorded",
+    "Recording",
+    "Scope",
+    "Source",
+    "Stats",
+    "Value",
+    "from_tensor",
+    "load",
+    "record",
+    "trace",
+]

@@ -1,0 +1,246 @@
+"""The only mutable object of a capture: a `Builder` collects while the program runs and freezes into a `Graph`.
+
+Backends (torch, the scalar engine) call it for every event, so it only appends; which operations belong to which
+pass is settled afterwards, by `tracer.passes`, from the segments noted here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tracer.graph import Graph, Node, Phase, Scope, ScopeKind, Source, Stats, Value, ValueKind
+
+_EMPTY: Mapping[str, Any] = {}
+
+
+class ValueDraft:
+    """A `Value` under construction: the same fields, open to change."""
+
+    __slots__ = tuple(Value.__dataclass_fields__)
+
+    id: int
+    name: str | None
+    kind: ValueKind
+    shape: tuple[int, ...]
+    dtype: str
+    device: str
+    nbytes: int
+    requires_grad: bool
+    data: Stats | None
+    grad: Stats | None
+    no_grad_reason: str | None
+    view_of: int | None
+    version_of: int | None
+    saved_for_backward: bool
+
+
+class ScopeDraft:
+    """A `Scope` under construction: the same fields, open to change."""
+
+    __slots__ = tuple(Scope.__dataclass_fields__)
+
+    id: int
+    parent: int | None
+    kind: ScopeKind
+    name: str
+    type: str
+    call: int
+    source: Source | None
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    attrs: Mapping[str, Any]
+
+
+class NodeDraft:
+    """A `Node` under construction: the same fields, open to change, and the segment of the run it fell in."""
+
+    __slots__ = (*Node.__dataclass_fields__, "segment")
+
+    id: int
+    op: str
+    target: str
+    phase: Phase
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    scope: int | None
+    forward: int | None
+    attrs: Mapping[str, Any]
+    cost: Mapping[str, float]
+    error: str | None
+    segment: int
+
+
+@dataclass
+class Segment:
+    """A stretch of the run that ends where a backward did, or where an inference started over.
+
+    Attributes:
+        number: From 0, in the order of the run.
+        roots: Values that backward started from; empty where none ran.
+        visited: Forward nodes that this backward differentiated, in whatever segment they ran.
+        line: The author's line that called backward.
+        error: The message of the exception that ended it.
+    """
+
+    number: int
+    roots: list[int] = field(default_factory=list)
+    visited: set[int] = field(default_factory=set)
+    line: int | None = None
+    error: str | None = None
+
+
+class Builder:
+    """Collects values, scopes and nodes in the order they come, each under an id counted from 0."""
+
+    def __init__(self) -> None:
+        self.values: dict[int, ValueDraft] = {}
+        self.scopes: dict[int, ScopeDraft] = {}
+        self.nodes: dict[int, NodeDraft] = {}
+        self.segments: list[Segment] = [Segment(0)]
+        self.stack: list[int] = []
+        self._next = 0
+
+    @property
+    def segment(self) -> Segment:
+        """The stretch of the run that is under way."""
+        return self.segments[-1]
+
+    def _new_id(self) -> int:
+        self._next += 1
+        return self._next - 1
+
+    def value(
+        self,
+        *,
+        kind: ValueKind,
+        shape: tuple[int, ...] = (),
+        dtype: str = "",
+        device: str = "",
+        nbytes: int = 0,
+        requires_grad: bool = False,
+        name: str | None = None,
+        data: Stats | None = None,
+        view_of: int | None = None,
+        version_of: int | None = None,
+    ) -> ValueDraft:
+        """Adds a value; the arguments are those of `tracer.graph.Value`."""
+        draft = ValueDraft()
+        draft.id = self._new_id()
+        draft.name = name
+        draft.kind = kind
+        draft.shape = shape
+        draft.dtype = dtype
+        draft.device = device
+        draft.nbytes = nbytes
+        draft.requires_grad = requires_grad
+        draft.data = data
+        draft.grad = None
+        draft.no_grad_reason = None
+        draft.view_of = view_of
+        draft.version_of = version_of
+        draft.saved_for_backward = False
+        self.values[draft.id] = draft
+        return draft
+
+    def scope(
+        self,
+        *,
+        kind: ScopeKind,
+        name: str = "",
+        type: str = "",  # noqa: A002 - the model's own word
+        call: int = 0,
+        source: Source | None = None,
+        parent: int | None = None,
+    ) -> ScopeDraft:
+        """Adds a scope, by default inside the one on top of the stack; it is not entered."""
+        draft = ScopeDraft()
+        draft.id = self._new_id()
+        draft.parent = parent if parent is not None else self.stack[-1] if self.stack else None
+        draft.kind = kind
+        draft.name = name
+        draft.type = type
+        draft.call = call
+        draft.source = source
+        draft.inputs = draft.outputs = ()
+        draft.attrs = _EMPTY
+        self.scopes[draft.id] = draft
+        return draft
+
+    def enter(self, scope: ScopeDraft) -> None:
+        """Makes `scope` the innermost one."""
+        self.stack.append(scope.id)
+
+    def leave(self, scope: ScopeDraft) -> None:
+        """Leaves `scope` and whatever an exception left open inside it."""
+        if scope.id in self.stack:
+            del self.stack[self.stack.index(scope.id) :]
+
+    def node(
+        self,
+        op: str,
+        target: str,
+        inputs: tuple[int, ...],
+        outputs: tuple[int, ...],
+        *,
+        phase: Phase = "forward",
+        scope: int | None = None,
+        forward: int | None = None,
+        attrs: Mapping[str, Any] = _EMPTY,
+        error: str | None = None,
+    ) -> NodeDraft:
+        """Adds a node, by default inside the innermost scope."""
+        draft = NodeDraft()
+        draft.id = self._new_id()
+        draft.op = op
+        draft.target = target
+        draft.phase = phase
+        draft.inputs = inputs
+        draft.outputs = outputs
+        draft.scope = scope if scope is not None else self.stack[-1] if self.stack else None
+        draft.forward = forward
+        draft.attrs = attrs
+        draft.cost = _EMPTY
+        draft.error = error
+        draft.segment = len(self.segments) - 1
+        self.nodes[draft.id] = draft
+        return draft
+
+    def next_segment(self) -> Segment:
+        """Starts a new stretch of the run."""
+        self.segments.append(Segment(len(self.segments)))
+        return self.segment
+
+    def forget_before(self, segment: int) -> None:
+        """Drops the nodes of earlier segments, and the scopes that held nothing else, so that memory stays bounded."""
+        self.nodes = {key: node for key, node in self.nodes.items() if node.segment >= segment}
+        used = set(self.stack)
+        for node in self.nodes.values():
+            _mark(node.scope, self.scopes, used)
+        self.scopes = {key: scope for key, scope in self.scopes.items() if key in used}
+        kept = {ref for node in self.nodes.values() for ref in (*node.inputs, *node.outputs)}
+        kept |= {ref for scope in self.scopes.values() for ref in (*scope.inputs, *scope.outputs)}
+        for each in self.segments[segment:]:
+            kept.update(each.roots)
+        self.values = {key: value for key, value in self.values.items() if key in kept}
+
+    def freeze(self, name: str, meta: Mapping[str, Any]) -> Graph:
+        """Everything collected so far as one graph, whatever pass it belongs to."""
+        return Graph(
+            name=name,
+            nodes=tuple(_frozen(Node, draft) for draft in self.nodes.values()),
+            values=tuple(_frozen(Value, draft) for draft in sorted(self.values.values(), key=lambda value: value.id)),
+            scopes=tuple(_frozen(Scope, draft) for draft in sorted(self.scopes.values(), key=lambda scope: scope.id)),
+            meta=dict(meta),
+        )
+
+
+def _frozen(cls: Any, draft: Any) -> Any:
+    return cls(**{name: getattr(draft, name) for name in cls.__dataclass_fields__})
+
+
+def _mark(scope: int | None, scopes: Mapping[int, ScopeDraft], used: set[int]) -> None:
+    while scope is not None and scope not in used:
+        used.add(scope)
+        scope = scopes[scope].parent

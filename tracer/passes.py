@@ -1,0 +1,237 @@
+"""A whole run -> its passes: one forward computation each, with its backward and update where the program took them.
+
+A segment of the run that ended in a backward gives the pass of what its roots were computed from (up to parameters,
+which are where a pass begins), together with what was computed from those (predictions, an accuracy) and with the
+gradients and the update that followed. A segment without a backward gives the pass of its outermost module calls.
+Where there is neither, the whole run is one pass. What belongs to no pass, such as the initialisation of weights, is
+left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from tracer.builder import Segment
+from tracer.graph import Graph, Node, Scope, Stats, Value
+
+
+def split(
+    run: Graph,
+    segments: Sequence[Segment],
+    segment_of: Mapping[int, int],
+    grads: Mapping[int, Mapping[int, Stats]],
+) -> tuple[Graph, ...]:
+    """Cuts a whole run into its passes.
+
+    Args:
+        run: Everything that was recorded.
+        segments: The stretches of the run, in order.
+        segment_of: Number of the segment of each node, by node id.
+        grads: By segment number, the statistics of the gradients that arrived in it, by value id.
+
+    Returns:
+        The passes in the order they ended, with `meta["pass"]` counted from 1.
+    """
+    rootless = {segment.number for segment in segments if not segment.roots}
+    taken: set[int] = set()
+    chosen: dict[int, set[int]] = {}
+    for segment in segments:
+        if segment.roots:
+            chosen[segment.number] = _of_roots(run, segment, segment_of, rootless)
+            taken |= chosen[segment.number]
+    for segment in segments:
+        if not segment.roots:
+            nodes = [node for node in run.nodes if segment_of[node.id] == segment.number and node.id not in taken]
+            chosen[segment.number] = _of_calls(run, segment, nodes)
+    parts = [(segments[index], ids) for index, ids in sorted(_by_position(segments, chosen))]
+    found = [(segment, ids) for segment, ids in parts if ids]
+    if not found and run.nodes:
+        found = [(segments[-1], set(run.node_by_id))]
+    return tuple(
+        _cut(run, segment, ids, {**_merged(grads, segment, segment_of, ids)}, number)
+        for number, (segment, ids) in enumerate(found, 1)
+    )
+
+
+def whole(run: Graph, segments: Sequence[Segment], grads: Mapping[int, Mapping[int, Stats]]) -> Graph:
+    """The whole run as one graph; its loss is the last value that a backward started from."""
+    roots = [root for segment in segments for root in segment.roots]
+    error = next((segment.error for segment in segments if segment.error is not None), None)
+    everything = Segment(0, roots=roots[-1:], error=error)
+    merged = {value: grad for number in sorted(grads) for value, grad in grads[number].items()}
+    return _cut(run, everything, set(run.node_by_id), merged, 1)
+
+
+def _by_position(segments: Sequence[Segment], chosen: Mapping[int, set[int]]) -> Iterable[tuple[int, set[int]]]:
+    return ((index, chosen[segment.number]) for index, segment in enumerate(segments))
+
+
+def _merged(
+    grads: Mapping[int, Mapping[int, Stats]], segment: Segment, segment_of: Mapping[int, int], ids: Collection[int]
+) -> Mapping[int, Stats]:
+    """The gradients of a pass: those of its own segment, or of every segment when it is the whole run."""
+    if segment.roots or grads.get(segment.number):
+        return grads.get(segment.number, {})
+    merged: dict[int, Stats] = {}
+    for number in sorted({segment_of[node] for node in ids}):
+        merged.update(grads.get(number, {}))
+    return merged
+
+
+def _ancestors(run: Graph, start: Iterable[int], allowed: Any, into: set[int]) -> None:
+    """Adds to `into` the nodes that the values `start` were computed from, as far as `allowed(node)` and parameters."""
+    stack = list(start)
+    while stack:
+        value = run.value_by_id.get(stack.pop())
+        if value is None or value.kind in ("parameter", "buffer"):
+            continue
+        node = run.producer.get(value.id)
+        if node is None or node.id in into or not allowed(node):
+            continue
+        into.add(node.id)
+        stack.extend(node.inputs)
+
+
+def _of_roots(run: Graph, segment: Segment, segment_of: Mapping[int, int], rootless: set[int]) -> set[int]:
+    """The nodes of a segment that ended in a backward."""
+
+    def allowed(node: Node) -> bool:
+        at = segment_of[node.id]
+        if node.phase != "forward":
+            return node.phase == "backward" and at == segment.number
+        return at == segment.number or node.id in segment.visited or (at in rootless and at < segment.number)
+
+    ids: set[int] = set()
+    _ancestors(run, segment.roots, allowed, ids)
+    for node in sorted(segment.visited):
+        if node in run.node_by_id:
+            ids.add(node)
+            _ancestors(run, run.node_by_id[node].inputs, allowed, ids)
+    own = [node for node in run.nodes if segment_of[node.id] == segment.number]
+    ids |= {node.id for node in own if node.phase != "forward"}
+    _descendants(run, [node for node in own if node.phase == "forward"], allowed, ids)
+    return ids
+
+
+def _of_calls(run: Graph, segment: Segment, nodes: Sequence[Node]) -> set[int]:
+    """The nodes of a segment without a backward: its module calls and what is connected with them."""
+    forward = [node for node in nodes if node.phase == "forward"]
+    own = {node.id for node in forward}
+    seeds = [node for node in forward if any(scope.kind == "module" for scope in run.path(node.scope))]
+    if segment.error is not None:
+        seeds += [node for node in forward if node.error is not None] or forward[-1:]
+    ids = {node.id for node in seeds}
+    for node in seeds:
+        _ancestors(run, node.inputs, lambda other: other.id in own, ids)
+    _descendants(run, forward, lambda other: other.id in own, ids)
+    return ids
+
+
+def _descendants(run: Graph, forward: Sequence[Node], allowed: Any, ids: set[int]) -> None:
+    """Adds the later nodes that read what a chosen node made, each with what else it was computed from."""
+    made = {value for node in ids for value in run.node_by_id[node].outputs}
+    for node in forward:
+        if node.id in ids or not any(value in made for value in node.inputs):
+            continue
+        before = set(ids)
+        ids.add(node.id)
+        _ancestors(run, node.inputs, allowed, ids)
+        made.update(value for new in ids - before for value in run.node_by_id[new].outputs)
+
+
+def _cut(run: Graph, segment: Segment, ids: set[int], grads: Mapping[int, Stats], number: int) -> Graph:
+    """The graph of the chosen nodes, with the facts that hold in this pass."""
+    nodes = tuple(
+        node if node.forward is None or node.forward in ids else replace(node, forward=None)
+        for node in run.nodes
+        if node.id in ids
+    )
+    wanted = {ref for node in nodes for ref in (*node.inputs, *node.outputs)}
+    wanted.update(segment.roots)
+    scopes = _scopes(run, nodes, wanted)
+    made = {value for node in nodes for value in node.outputs}
+    explain = {value for node in nodes if node.phase == "forward" for value in node.inputs} if segment.roots else set()
+    values = tuple(_in_pass(value, wanted, made, grads, explain) for value in run.values if value.id in wanted)
+    saved = _saved(nodes, values)
+    values = tuple(replace(value, saved_for_backward=True) if value.id in saved else value for value in values)
+    graph = Graph(run.name, nodes, values, scopes, meta=run.meta)
+    meta = {**run.meta, "pass": number}
+    loss = next((root for root in segment.roots if root in graph.value_by_id), None)
+    if loss is not None:
+        meta["loss"] = loss
+    if segment.error is not None:
+        meta["error"] = segment.error
+    ends = tuple(root for root in dict.fromkeys(segment.roots) if root in graph.value_by_id) or _ends(graph)
+    line = segment.line or _line(graph, ends)
+    if line is not None:
+        meta["line"] = line
+    return replace(graph, inputs=_inputs(graph), outputs=ends, meta=meta)
+
+
+def _scopes(run: Graph, nodes: Iterable[Node], wanted: set[int]) -> tuple[Scope, ...]:
+    """The scopes around the nodes, with those of their inputs and outputs that are in the pass."""
+    used: set[int] = set()
+    for node in nodes:
+        scope = node.scope
+        while scope is not None and scope not in used:
+            used.add(scope)
+            scope = run.scope_by_id[scope].parent
+    return tuple(
+        replace(
+            scope,
+            inputs=tuple(ref for ref in scope.inputs if ref in wanted),
+            outputs=tuple(ref for ref in scope.outputs if ref in wanted),
+        )
+        for scope in run.scopes
+        if scope.id in used
+    )
+
+
+def _in_pass(value: Value, wanted: set[int], made: set[int], grads: Mapping[int, Stats], explain: set[int]) -> Value:
+    """A value as this pass knows it: what another pass computed comes from outside here."""
+    grad = grads.get(value.id)
+    kind = "input" if value.kind == "result" and value.id not in made else value.kind
+    return replace(
+        value,
+        kind=kind,
+        grad=grad,
+        no_grad_reason=_no_grad_reason(value, grad) if value.id in explain else None,
+        view_of=value.view_of if value.view_of in wanted else None,
+        version_of=value.version_of if value.version_of in wanted else None,
+    )
+
+
+def _no_grad_reason(value: Value, grad: Stats | None) -> str | None:
+    if value.kind != "parameter" or grad is not None:
+        return None
+    return "no path to the loss" if value.requires_grad else "requires_grad is False"
+
+
+def _saved(nodes: Iterable[Node], values: Iterable[Value]) -> set[int]:
+    """Values made in forward, or coming from outside, that a backward kernel read: autograd had kept them."""
+    later = {value for node in nodes if node.phase != "forward" for value in node.outputs}
+    read = {value for node in nodes if node.phase == "backward" for value in node.inputs}
+    return {value.id for value in values if value.id in read and value.id not in later}
+
+
+def _inputs(graph: Graph) -> tuple[int, ...]:
+    read = {value for node in graph.nodes if node.phase == "forward" for value in node.inputs}
+    return tuple(value.id for value in graph.values if value.kind == "input" and value.id in read)
+
+
+def _ends(graph: Graph) -> tuple[int, ...]:
+    """Where a pass without a backward ends: results that a call handed back and nothing read."""
+    read = {value for node in graph.nodes for value in node.inputs}
+    handed = {value for scope in graph.scopes for value in scope.outputs}
+    return tuple(
+        value.id for value in graph.values if value.kind == "result" and value.id in handed and value.id not in read
+    )
+
+
+def _line(graph: Graph, ends: Sequence[int]) -> int | None:
+    """The line of the author's that a pass without a backward ends at: of its last outermost call."""
+    outermost = [scope for scope in graph.scopes if scope.parent is None and scope.source is not None]
+    calls = [scope for scope in outermost if not set(scope.outputs).isdisjoint(ends)] or outermost
+    return calls[-1].source.line if calls and calls[-1].source is not None else None

@@ -1,0 +1,1 @@
+"""The torch backend: the only folder that imports torch, loaded when the program does."""

@@ -1,0 +1,133 @@
+"""The torch backend: what a program does with tensors -> a `Builder`.
+
+Two modes see every operation at two levels: `calls` the function that the author called, `kernels` what ran inside
+it, in backward too. `modules`, `backward` and `gradients` add the hooks that tell where, in which phase and with what
+gradient. This file holds what they share.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import torch
+
+from tracer.builder import ValueDraft
+from tracer.pytorch.backward import BackwardWatch
+from tracer.pytorch.calls import CallWatch, FunctionMode
+from tracer.pytorch.gradients import Gradients
+from tracer.pytorch.internals import modes
+from tracer.pytorch.kernels import DispatchMode, KernelWatch
+from tracer.pytorch.modules import ModuleWatch
+from tracer.pytorch.naming import Namer
+from tracer.pytorch.tensors import TensorTable, tensors_in
+from tracer.recording import Recording
+
+
+class TorchBackend:
+    """Records torch; see `tracer.recording.Backend`.
+
+    Attributes:
+        muted: Above 0 while what runs is no step of the author's program.
+        thread: The thread that is recorded.
+        failure_noted: Whether the exception on its way out has its node.
+    """
+
+    def __init__(self, recording: Recording) -> None:
+        self.recording = recording
+        self.builder = recording.builder
+        self.table = TensorTable(self.builder)
+        self.namer = Namer(self)
+        self.calls = CallWatch(self)
+        self.kernels = KernelWatch(self)
+        self.gradients = Gradients(self)
+        self.modules = ModuleWatch(self)
+        self.backward = BackwardWatch(self)
+        self.muted = 0
+        self.thread = threading.get_ident()
+        self.failure_noted = False
+        self._modes: list[Any] = []
+        self._counts: dict[Any, int] = {}
+
+    def start(self) -> None:
+        """Enters the modes, installs the hooks."""
+        self.backward.install()
+        self.modules.install()
+        self.resume()
+
+    def stop(self) -> None:
+        """Removes modes and hooks."""
+        self._leave()
+        self.modules.remove()
+        self.backward.remove()
+        self.gradients.remove()
+        self.namer.finish()
+        self.table.clear()
+
+    def pause(self) -> None:
+        """Leaves the modes, if they are on top; modules are watched as long as their passes must be counted."""
+        functions, kernels = modes()
+        if self._modes and functions[-1:] == self._modes[:1] and kernels[-1:] == self._modes[1:]:
+            self._leave()
+            self.gradients.remove()
+            self.namer.finish()
+            if self.recording.finished:
+                self.modules.remove()
+
+    def resume(self) -> None:
+        """Enters the modes, if they are not on."""
+        if not self._modes:
+            self.table.clear()
+            self.kernels.reset()
+            self._modes = [FunctionMode(self.calls), DispatchMode(self.kernels)]
+            for mode in self._modes:
+                mode.__enter__()
+
+    def _leave(self) -> None:
+        while self._modes:
+            self._modes.pop().__exit__(None, None, None)
+
+    def introduce(self, name: str, nest: Any) -> None:
+        """Names the tensors in an argument; several in one are told apart by number."""
+        with torch._C.DisableTorchFunction():
+            tensors = list(tensors_in(nest))
+            for index, tensor in enumerate(tensors):
+                draft = self.read(tensor)
+                draft.name = draft.name or (name if len(tensors) == 1 else f"{name}[{index}]")
+
+    def known(self, nest: Any) -> list[int]:
+        """Ids of the values of the tensors in a nest."""
+        with torch._C.DisableTorchFunction():
+            found = (self.table.find(tensor) for tensor in tensors_in(nest))
+            return list(dict.fromkeys(draft.id for draft in found if draft is not None))
+
+    # What the watches share.
+
+    def nth(self, key: Any) -> int:
+        """How often `key` was asked for before."""
+        count = self._counts.get(key, 0)
+        self._counts[key] = count + 1
+        return count
+
+    def read(self, tensor: torch.Tensor) -> ValueDraft:
+        """The value of a tensor that is used, made known if it was not."""
+        draft = self.table.find(tensor)
+        if draft is None:
+            draft = self._meet(tensor)
+        if not self.backward.running:
+            self.note_requires_grad(tensor, draft)
+        return draft
+
+    def _meet(self, tensor: torch.Tensor) -> ValueDraft:
+        """A tensor that was made before the recording, or out of its sight."""
+        draft = self.table.add(tensor, kind=self.modules.kind(tensor), name=self.modules.tensor_name(tensor))
+        if self.calls.current is not None and draft.name is None:
+            self.calls.current.unknown.append((draft, tensor))
+        return draft
+
+    def note_requires_grad(self, tensor: torch.Tensor, draft: ValueDraft) -> None:
+        """Watches for the gradient of a tensor, once; a leaf that wants one is a parameter, whatever made it."""
+        if tensor.requires_grad and draft.id not in self.gradients.watched:
+            draft.requires_grad = True
+            if self.gradients.watch(tensor, draft):
+                draft.kind = "parameter"

@@ -1,0 +1,56 @@
+"""Which frames are the author's: neither torch's nor ours, nor those of a data loader at work."""
+
+from __future__ import annotations
+
+import os
+import sys
+from types import CodeType, FrameType
+from typing import Final
+
+import torch
+
+_TORCH: Final = os.path.dirname(torch.__file__) + os.sep
+_OURS: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+_LOADING: Final = os.path.join(_TORCH, "utils", "data") + os.sep
+_ENTRIES: Final = (os.path.join(_OURS, "tracing.py"), os.path.join(_OURS, "script.py"))
+_AUTHOR, _INTERNAL, _DATA, _ENTRY = 0, 1, 2, 3
+_kinds: dict[CodeType, int] = {}
+
+
+def _kind(code: CodeType) -> int:
+    found = _kinds.get(code)
+    if found is None:
+        name = code.co_filename
+        internal = name.startswith((_TORCH, _OURS, "<frozen ", "<eval_with_key>"))
+        found = _DATA if name.startswith(_LOADING) else _INTERNAL if internal else _AUTHOR
+        found = _ENTRY if name in _ENTRIES else found
+        _kinds[code] = found
+    return found
+
+
+def is_author(code: CodeType) -> bool:
+    """Whether a code object is the author's (or of a library that is neither torch nor ours)."""
+    return _kind(code) == _AUTHOR
+
+
+def author_frame(depth: int) -> tuple[FrameType | None, bool, bool]:
+    """The innermost frame of the author's.
+
+    Args:
+        depth: How many frames above the caller to start at.
+
+    Returns:
+        The frame (None where there is none inside the program that is recorded), whether it is the one to start at, and whether a data loader
+        stands between.
+    """
+    frame: FrameType | None = sys._getframe(depth + 1)
+    first, loading = frame, False
+    while frame is not None:
+        kind = _kind(frame.f_code)
+        if kind == _AUTHOR:
+            return frame, frame is first, loading
+        if kind == _ENTRY:
+            break  # what called us is not part of the program that we run
+        loading = loading or kind == _DATA
+        frame = frame.f_back
+    return None, False, loading

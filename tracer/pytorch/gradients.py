@@ -1,0 +1,119 @@
+"""Statistics of every gradient as it arrives: hooks on leaf tensors and on the autograd nodes of results.
+
+A hook before an autograd node sees the gradients of that node's results, summed over all their uses and after any
+hook of the author's, and does not change them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from tracer.builder import NodeDraft, ValueDraft
+from tracer.pytorch.stats import stats
+
+if TYPE_CHECKING:
+    from tracer.pytorch.capture import TorchBackend
+
+_NO_SEQUENCE = 2**63  # AccumulateGrad nodes have a number above it, and belong to no kernel
+
+
+class Gradients:
+    """The gradient hooks of one recording."""
+
+    def __init__(self, backend: TorchBackend) -> None:
+        self._backend = backend
+        self._handles: list[Any] = []
+        self.watched: set[int] = set()
+
+    def watch(self, tensor: torch.Tensor, draft: ValueDraft) -> bool:
+        """Notes the gradient of `tensor`, a leaf or a result, for `draft` whenever it arrives; tells whether a leaf."""
+        self.watched.add(draft.id)
+        with torch._C.DisableTorchFunction():
+            node = _grad_fn(tensor)
+            if node is not None:
+                self._handles.append(node.register_prehook(self._at(tensor.output_nr, draft.id)))
+                return False
+            if not _is_leaf(tensor):
+                return False
+            self._handles.append(tensor.register_hook(self._on(draft.id)))  # type: ignore[no-untyped-call]
+            return True
+
+    def watch_inside(self, results: Sequence[torch.Tensor], since: int, kernels: Mapping[int, NodeDraft]) -> None:
+        """Notes the gradients of what was computed on the way to `results` inside one call.
+
+        Args:
+            results: What the call returned; they are watched themselves already.
+            since: Sequence number when the call began; older autograd nodes are not its own.
+            kernels: The kernel that each autograd node was made for, by sequence number.
+        """
+        with torch._C.DisableTorchFunction():
+            roots: list[Any] = [node for tensor in results if (node := _grad_fn(tensor)) is not None]
+            watched = {root._sequence_nr() for root in roots}
+            stack, seen = roots, set()
+            while stack:
+                node = stack.pop()
+                sequence = node._sequence_nr() if node is not None else -1
+                if sequence in seen or not since <= sequence < _NO_SEQUENCE:
+                    continue
+                seen.add(sequence)
+                stack.extend(following for following, _ in node.next_functions)
+                kernel = kernels.get(sequence)
+                if kernel is None:
+                    continue
+                kernel.attrs = {**kernel.attrs, "grad_fn": node.name().split("::")[-1]}
+                if sequence not in watched:
+                    self.watched.update(kernel.outputs)
+                    self._handles.append(node.register_prehook(self._all(kernel.outputs)))
+
+    def remove(self) -> None:
+        """Takes every hook off."""
+        while self._handles:
+            self._handles.pop().remove()
+
+    def note(self, value: int, grad: torch.Tensor | None) -> None:
+        """Keeps the statistics of a gradient that arrived."""
+        if grad is None or not self._backend.recording.recording:
+            return
+        found = stats(grad)
+        if found is not None:
+            self._backend.recording.gradient(value, found)
+
+    def _at(self, index: int, value: int) -> Callable[[tuple[torch.Tensor | None, ...]], None]:
+        def hook(grads: tuple[torch.Tensor | None, ...]) -> None:
+            if index < len(grads):
+                self.note(value, grads[index])
+
+        return hook
+
+    def _on(self, value: int) -> Callable[[torch.Tensor], None]:
+        def hook(grad: torch.Tensor) -> None:
+            self.note(value, grad)
+
+        return hook
+
+    def _all(self, values: Sequence[int]) -> Callable[[tuple[torch.Tensor | None, ...]], None]:
+        def hook(grads: tuple[torch.Tensor | None, ...]) -> None:
+            for value, grad in zip(values, grads):
+                self.note(value, grad)
+
+        return hook
+
+
+# Torch refuses both for a view that was made under no_grad and whose base was written in place since.
+
+
+def _grad_fn(tensor: torch.Tensor) -> Any:
+    try:
+        return tensor.grad_fn
+    except RuntimeError:
+        return None
+
+
+def _is_leaf(tensor: torch.Tensor) -> bool:
+    try:
+        return tensor.is_leaf
+    except RuntimeError:
+        return False

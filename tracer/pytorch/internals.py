@@ -1,0 +1,26 @@
+"""The parts of torch that are not public and have no public counterpart, in one place, for when torch moves them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import torch
+
+_autograd: Any = torch.autograd
+
+# Number that the next autograd node of this thread will get.
+sequence_number: Final[Callable[[], int]] = _autograd._get_sequence_nr
+
+# The autograd node whose backward is running, or None.
+current_autograd_node: Final[Callable[[], Any]] = torch._C._current_autograd_node
+
+# Modules and names under which the entry to the autograd engine is looked up.
+ENGINE: Final = ((torch.autograd, "_engine_run_backward"), (torch.autograd.graph, "_engine_run_backward"))
+
+
+def modes() -> tuple[list[Any], list[Any]]:
+    """The function modes and the dispatch modes that are on, outermost first."""
+    overrides: Any = torch.overrides
+    dispatch: Any = torch.utils._python_dispatch
+    return overrides._get_current_function_mode_stack(), dispatch._get_current_dispatch_mode_stack()

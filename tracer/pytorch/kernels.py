@@ -1,0 +1,169 @@
+"""The level of kernels: an operator of ATen's, seen by a `TorchDispatchMode`, forward and backward -> a node."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from tracer.builder import NodeDraft
+from tracer.graph import Phase, ValueKind
+from tracer.pytorch.internals import current_autograd_node, sequence_number
+from tracer.pytorch.schemas import Kernel, attributes, describe
+from tracer.pytorch.tensors import tensors_in
+
+if TYPE_CHECKING:
+    from tracer.pytorch.capture import TorchBackend
+
+_DETACH: Final = torch.ops.aten.detach.default
+_LIFT: Final = torch.ops.aten.lift_fresh.default
+_DEVICE: Final = torch.ops.prim.device.default  # asked thousands of times by fake tensors, and no step of a program
+_described: dict[Any, Kernel] = {}
+
+
+class DispatchMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Hands every kernel to the backend."""
+
+    supports_higher_order_operators = True
+
+    def __init__(self, kernels: KernelWatch) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._kernels = kernels
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        return self._kernels.run(func, args, kwargs or {})
+
+
+class KernelWatch:
+    """Notes the kernels of one recording.
+
+    A kernel and its autograd node are joined by the node's sequence number: autograd makes the node just before it
+    runs the kernel, so a kernel that finds the number higher than the one before it has a node of its own.
+
+    Attributes:
+        by_sequence: The forward kernel of each autograd node, by sequence number.
+        from_gradient: Ids of gradients that the author took, and of what was computed from them.
+    """
+
+    def __init__(self, backend: TorchBackend) -> None:
+        self._backend = backend
+        self._sequence = 0
+        self.by_sequence: dict[int, NodeDraft] = {}
+        self.from_gradient: set[int] = set()
+
+    def reset(self) -> None:
+        """Autograd nodes made up to now are not of this recording."""
+        self._sequence = sequence_number()
+
+    def run(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        """Runs a kernel and notes it."""
+        backend = self._backend
+        if backend.muted or func is _DEVICE or not backend.recording.recording:
+            return func(*args, **kwargs)
+        if backend.calls.current is not None:
+            return self._run(func, args, kwargs)
+        with torch._C.DisableTorchFunction():  # outside of a call the function mode is on, and would see what we do
+            return self._run(func, args, kwargs)
+
+    def _run(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        backend = self._backend
+        sequence = sequence_number()
+        call = backend.calls.current
+        if func is _DETACH and not (call is not None and call.detaches):
+            return self._alias(func, args, kwargs)
+        kernel = _described.get(func)
+        if kernel is None:
+            kernel = _described[func] = describe(func)
+        phase = self._phase()
+        if phase == "forward":
+            backend.recording.forward_begins()
+        tensors = () if func is _LIFT else tensors_in((args, kwargs), 4)
+        inputs = tuple([backend.read(tensor).id for tensor in tensors])
+        if phase == "forward" and sequence == self._sequence and not self.from_gradient.isdisjoint(inputs):
+            phase = "update"
+        node = self._node(kernel, inputs, phase, attributes(kernel, args, kwargs))
+        try:
+            result = func(*args, **kwargs)
+        except Exception as error:
+            node.error = f"{type(error).__name__}: {error}"
+            backend.failure_noted = True
+            raise
+        node.outputs = self._results(kernel, node, args, kwargs, result)
+        if phase == "update":
+            values = backend.builder.values
+            self.from_gradient.update(ref for ref in node.outputs if values[ref].kind == "result")
+        if sequence > self._sequence:
+            self._own(node, sequence - 1)
+        return result
+
+    def _own(self, node: NodeDraft, sequence: int) -> None:
+        """The autograd node of this number was made for this kernel, so its result requires a gradient."""
+        self._sequence = sequence + 1
+        self.by_sequence[sequence] = node
+        for output in node.outputs[:1]:
+            self._backend.builder.values[output].requires_grad = True
+
+    def _alias(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        """A detach on torch's own account, to save a tensor or hand out a gradient: no step of the program."""
+        result = func(*args, **kwargs)
+        draft = self._backend.table.find(args[0])
+        if draft is not None and isinstance(result, torch.Tensor):
+            self._backend.table.bind(result, draft)
+        return result
+
+    def _phase(self) -> Phase:
+        backend = self._backend
+        call = backend.calls.current
+        if backend.backward.running or (call is not None and call.seeds):
+            return "backward"
+        return "update" if backend.backward.updating and not torch.is_grad_enabled() else "forward"
+
+    def _node(self, kernel: Kernel, inputs: tuple[int, ...], phase: Phase, attrs: Mapping[str, Any]) -> NodeDraft:
+        backend = self._backend
+        call = backend.calls.current
+        scope = forward = None
+        if phase == "backward":
+            autograd = current_autograd_node() if backend.backward.running else None
+            scope, forward = backend.backward.place(autograd, self.by_sequence)
+        elif call is not None:
+            scope = backend.calls.scope(call).id
+        node = backend.builder.node(
+            kernel.op, kernel.target, inputs, (), phase=phase, scope=scope, forward=forward, attrs=attrs
+        )
+        if call is not None:
+            call.kernels.append(node)
+        return node
+
+    def _results(
+        self, kernel: Kernel, node: NodeDraft, args: Sequence[Any], kwargs: Mapping[str, Any], result: Any
+    ) -> tuple[int, ...]:
+        """Values for what a kernel returned and what it wrote in place."""
+        given = {**dict(zip(kernel.arguments, args)), **kwargs}
+        names = [name for name in kernel.arguments if name in kernel.written]
+        written = [tensor for name in names for tensor in tensors_in(given.get(name))]
+        outputs: list[int] = []
+        for index, returned in enumerate(result if isinstance(result, (tuple, list)) else (result,)):
+            base = kernel.view_of[index] if index < len(kernel.view_of) else None
+            for tensor in tensors_in(returned, 2):
+                if not any(tensor is other for other in written):
+                    outputs.append(self._made(tensor, given.get(base) if base is not None else None, node))
+        outputs.extend(self._new_version(tensor, node) for tensor in written)
+        return tuple(outputs)
+
+    def _made(self, tensor: torch.Tensor, viewed: Any, node: NodeDraft) -> int:
+        table = self._backend.table
+        base = table.find(viewed) if isinstance(viewed, torch.Tensor) else None
+        kind: ValueKind = "result" if node.inputs else "constant"
+        return table.add(tensor, kind=kind, view_of=base.id if base is not None else None).id
+
+    def _new_version(self, tensor: torch.Tensor, node: NodeDraft) -> int:
+        """The version of a tensor that an in-place operation made."""
+        table = self._backend.table
+        old = table.find(tensor)
+        table.wrote(tensor, node)
+        if old is None:
+            return table.add(tensor, kind="result").id
+        kind: ValueKind = old.kind if old.kind in ("parameter", "buffer") else "result"
+        return table.add(tensor, kind=kind, name=old.name, version_of=old.id, view_of=old.view_of).id

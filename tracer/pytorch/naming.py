@@ -1,0 +1,86 @@
+"""Names for values: a parameter's by its module, an input's by the variable that holds it, a result's by assignment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from tracer import names
+from tracer.builder import ValueDraft
+from tracer.pytorch.frames import is_author
+
+if TYPE_CHECKING:
+    from tracer.pytorch.calls import Call
+    from tracer.pytorch.capture import TorchBackend
+
+
+class Namer:
+    """Names the values of one recording; the first name a value gets stays."""
+
+    def __init__(self, backend: TorchBackend) -> None:
+        self._backend = backend
+        self._pending: tuple[Any, list[tuple[ValueDraft, str]]] | None = None
+
+    def name_unknown(self, call: Call) -> None:
+        """Names the values that came into the graph with a call."""
+        for draft, tensor in call.unknown:
+            if draft.name is None:
+                draft.name = self._name_of(tensor, call.frame)
+
+    def _name_of(self, tensor: torch.Tensor, frame: FrameType | None) -> str | None:
+        return self._backend.modules.tensor_name(tensor) or names.variable(frame, tensor, is_author)
+
+    def name_results(self, call: Call, drafts: Sequence[ValueDraft]) -> None:
+        """Names what a call returned after the variables that the author assigns it to."""
+        frame = call.frame
+        if frame is None or not drafts:
+            return
+        key = (id(frame), frame.f_lasti)
+        if self._backend.modules.entered_at(key):
+            return  # the variable holds what the module returns, which may not be this
+        called = names.site(frame).called
+        direct = called == getattr(call.func, "__name__", None) or (called is None and call.direct)
+        self.assign(frame, drafts, None if direct else key)
+
+    def assign(self, frame: FrameType, drafts: Sequence[ValueDraft], key: Any = None) -> None:
+        """Gives results the names of the variables they go to.
+
+        Args:
+            frame: The author's frame.
+            drafts: The results, in order.
+            key: Tells the author's expression where several calls in a row may stand for it (`sum([...])`, a function
+                of torch's written in Python): only the last of them is named.
+        """
+        targets, each = names.targets(frame, is_author)
+        pairs = _pair(drafts, targets, each)
+        if self._pending is not None and (key is None or self._pending[0] != key):
+            self.finish()
+        if key is not None:
+            self._pending = (key, pairs)
+        else:
+            _apply(pairs)
+
+    def finish(self) -> None:
+        """Gives the names that still wait for a later call."""
+        if self._pending is not None:
+            _apply(self._pending[1])
+            self._pending = None
+
+
+def _pair(drafts: Sequence[ValueDraft], targets: Sequence[str], each: bool) -> list[tuple[ValueDraft, str]]:
+    if not targets:
+        return []
+    if each and len(targets) == 1:
+        return [(draft, targets[0]) for draft in drafts]
+    if len(targets) == 1 and len(drafts) > 1:
+        return [(draft, f"{targets[0]}[{index}]") for index, draft in enumerate(drafts)]
+    return list(zip(drafts, targets))
+
+
+def _apply(pairs: Sequence[tuple[ValueDraft, str]]) -> None:
+    for draft, name in pairs:
+        if draft.name is None:
+            draft.name = name

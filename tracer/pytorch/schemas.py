@@ -1,0 +1,95 @@
+"""A kernel's schema -> the names of its arguments, which it writes and which it gives views of; once per kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import torch
+
+_MAX_ITEMS: Final = 16  # elements of a list argument that are kept
+_MAX_TEXT: Final = 200  # characters of a text argument that are kept
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """The facts of one operator overload.
+
+    Attributes:
+        op: `mm`.
+        target: `aten.mm.default`.
+        arguments: Names of the positional arguments.
+        defaults: Default value by argument name.
+        written: Names of the arguments that are written in place (or into, for `out=`).
+        view_of: For each result, the name of the argument whose memory it shares without writing, or None.
+    """
+
+    op: str
+    target: str
+    arguments: tuple[str, ...]
+    defaults: Mapping[str, Any]
+    written: frozenset[str]
+    view_of: tuple[str | None, ...]
+
+
+def describe(func: Any) -> Kernel:
+    """The facts of an operator overload (`torch.ops.aten.mm.default`) or a higher-order operator."""
+    schema = getattr(func, "_schema", None)
+    target = str(func)
+    if schema is None:
+        return Kernel(getattr(func, "__name__", target), target, (), {}, frozenset(), ())
+    op = schema.name.split("::")[-1]
+    read, written = {}, set()
+    for argument in schema.arguments:
+        if argument.alias_info is None:
+            continue
+        if argument.alias_info.is_write:
+            written.add(argument.name)
+        else:
+            for alias in argument.alias_info.before_set:
+                read[alias] = argument.name
+    return Kernel(
+        op=op,
+        target=target,
+        arguments=tuple(argument.name for argument in schema.arguments),
+        defaults={a.name: a.default_value for a in schema.arguments if a.has_default_value()},
+        written=frozenset(written),
+        view_of=tuple(_viewed(result, read) for result in schema.returns),
+    )
+
+
+def _viewed(result: Any, read: Mapping[str, str]) -> str | None:
+    if result.alias_info is None or result.alias_info.is_write:
+        return None
+    return next((read[alias] for alias in sorted(result.alias_info.before_set) if alias in read), None)
+
+
+def attributes(kernel: Kernel, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments that are no tensors and differ from their defaults, as plain data, by name."""
+    found: dict[str, Any] = {}
+    for name, given in (*zip(kernel.arguments, args), *kwargs.items()):
+        if isinstance(given, torch.Tensor) or given is None:
+            continue
+        if name in kernel.defaults and kernel.defaults[name] == given:
+            continue
+        data = plain(given)
+        if data is not None:
+            found[name] = data
+    return found
+
+
+def plain(given: Any) -> Any:
+    """An argument as plain data: numbers, texts and short lists of them; None for what is not kept."""
+    if isinstance(given, (bool, int, float)):
+        return given
+    if isinstance(given, str):
+        return given[:_MAX_TEXT]
+    if isinstance(given, (torch.dtype, torch.device, torch.layout, torch.memory_format, complex)):
+        return str(given).removeprefix("torch.")
+    if isinstance(given, (torch.SymInt, torch.SymFloat, slice)) or given is Ellipsis:
+        return str(given)
+    if isinstance(given, (list, tuple)) and 0 < len(given) <= _MAX_ITEMS:
+        items = [plain(item) for item in given if not isinstance(item, torch.Tensor)]
+        return tuple(items) if items and all(item is not None for item in items) else None
+    return None

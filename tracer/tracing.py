@@ -1,0 +1,82 @@
+"""One call instead of a `with` block: runs a model or function once, or reads the graph behind a tensor."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from tracer.graph import Graph
+from tracer.recording import NothingRecorded, Recording
+
+
+def trace(model_or_function: Callable[..., Any], *args: Any, **kwargs: Any) -> Graph:
+    """Runs a module or function once and returns the graph of all it computed.
+
+    What it computes and what it changes (buffers, random state) is what an ordinary call computes and changes.
+
+    Args:
+        model_or_function: What to call.
+        *args: Its arguments.
+        **kwargs: Its keyword arguments.
+
+    Returns:
+        The graph; its inputs bear the names of the parameters they were passed as.
+
+    Raises:
+        TypeError: The first argument cannot be called.
+        NothingRecorded: It computed nothing with tensors.
+        Exception: Whatever the call raises.
+
+    Example:
+        >>> import torch, tracer
+        >>> graph = tracer.trace(torch.nn.Linear(10, 5), torch.zeros(2, 10))
+        >>> [scope.name for scope in graph.scopes if scope.kind == "function"]
+        ['linear']
+    """
+    if not callable(model_or_function):
+        raise TypeError(f"trace() takes a module or function and its arguments, not {type(model_or_function).__name__}")
+    named = _named_arguments(model_or_function, args, kwargs)
+    run = Recording("all", name=_name(model_or_function))
+    with run:
+        for name, argument in named.items():
+            run.introduce(name, argument)
+        outputs = run.known(model_or_function(*args, **kwargs))
+    graph = run.whole
+    if not graph.nodes:
+        raise NothingRecorded("nothing was recorded: the call computed nothing with tensors (or tracer.scalar)")
+    made = tuple(value for value in outputs if value in graph.value_by_id)
+    return dataclasses.replace(graph, outputs=made or graph.outputs)
+
+
+def from_tensor(var: Any, params: Any = None) -> Graph:
+    """The autograd graph behind a tensor, after the fact.
+
+    Args:
+        var: A tensor that requires grad, or a nest (dict, list, tuple, dataclass) of tensors.
+        params: Names of parameters: a mapping from name to tensor, or a module.
+
+    Returns:
+        A graph whose nodes are autograd nodes, leaves first.
+
+    Raises:
+        TypeError: There is no tensor in `var`.
+    """
+    from tracer.pytorch.autograd import from_tensor as read
+
+    return read(var, params)
+
+
+def _name(target: Any) -> str:
+    name = getattr(target, "__name__", None) or type(target).__name__
+    return str(name)
+
+
+def _named_arguments(target: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments by the names of the parameters they are passed as; of `forward` for a module."""
+    try:
+        bound = inspect.signature(getattr(target, "forward", target)).bind(*args, **kwargs)
+    except (TypeError, ValueError):
+        return dict(kwargs)
+    return dict(bound.arguments)
