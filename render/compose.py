@@ -19,7 +19,6 @@ from render.options import Options, Style
 from render.scene import Box, Direction, Edge, Scene
 from render.theme import Paint, Theme
 from render.views.collapse import is_closed_module
-from render.views.subgraph import note
 from tracer.graph import Graph, Node, Value
 
 MAX_DATA_BOXES: Final = 40  # more tensors and operations than this do not read as one figure
@@ -61,15 +60,6 @@ def choose_style(graph: Graph, options: Options) -> Style:
         return "operations"
     drawn = {value for node in graph.nodes for value in (*node.inputs, *node.outputs) if draft.is_drawn(value)}
     return "data" if len(graph.nodes) + len(drawn) <= MAX_DATA_BOXES else "operations"
-
-
-def explain(graph: Graph, options: Options) -> Graph:
-    """`graph` with a note on what the chosen style leaves out although it is there and nobody asked for that."""
-    if "gradients" in {*options.show, *options.hide} or choose_style(graph, options) == "data":
-        return graph
-    if not any(value.grad is not None for value in graph.values):
-        return graph
-    return note(graph, "gradients not drawn; --show gradients draws them")
 
 
 @dataclass

@@ -11,7 +11,7 @@ from typing import Any
 
 from render import files, formats
 from render.annotate import annotate
-from render.compose import compose, explain
+from render.compose import compose
 from render.errors import RenderError
 from render.layout import EngineMissing, LayoutTimeout, place
 from render.options import Options
@@ -38,8 +38,7 @@ class Drawing:
     def view(self) -> Graph:
         """The part of the graph that is drawn, at the level that is drawn."""
         items = self.options.items("data")
-        chosen = select(self.graph, level=self.options.level, depth=self.options.depth, items=items)
-        return explain(chosen, self.options)
+        return select(self.graph, level=self.options.level, depth=self.options.depth, items=items)
 
     @property
     def notes(self) -> tuple[str, ...]:

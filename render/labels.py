@@ -100,7 +100,7 @@ class Wording:
         return " · ".join(word for word in words if word)
 
     def _gradient(self, value: Value) -> tuple[Text, ...]:
-        words = self.gradient(value) if "gradients" in self.items else ""
+        words = self.gradient(value) if "norms" in self.items else ""
         if not words:
             return ()
         run = text.run(words, DETAIL_SIZE[self.style], self.theme.gradient_text)
@@ -155,7 +155,7 @@ class Wording:
 
     def _folded_gradient(self, node: Node) -> tuple[Text, ...]:
         """The norm of the gradient of all parameters that have no boxes of their own, taken together."""
-        if "gradients" not in self.items or ("params" in self.items and not is_closed_module(node)):
+        if "norms" not in self.items or ("params" in self.items and not is_closed_module(node)):
             return ()
         found = [self._value(each).grad for each in dict.fromkeys(node.inputs) if self.is_parameter(each)]
         norms = [stats.norm for stats in found if stats is not None and stats.norm is not None]

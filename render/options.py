@@ -26,7 +26,9 @@ ITEMS: Final[dict[str, str]] = {
     "constants": "constants, and numbers the author wrote",
     "views": "operations that only show a tensor in another form (t, view, [])",
 }
-_ALWAYS: Final = frozenset({"shapes", "names", "constants", "views", "numbers"})  # numbers: a scalar's own value
+# What no user asks for by name: `numbers`, a scalar's own value, and `norms`, the norm of a gradient in words.
+_ALWAYS: Final = frozenset({"shapes", "names", "constants", "views", "numbers", "norms"})
+_BELOW: Final = {"values": "numbers", "gradients": "norms"}  # who hides the one, hides the other
 DEFAULT_ITEMS: Final[dict[Style, frozenset[str]]] = {
     "data": _ALWAYS | {"gradients", "params"},
     "operations": _ALWAYS,
@@ -57,7 +59,7 @@ class Options:
 
     def items(self, style: Style) -> frozenset[str]:
         """The items to draw in a style."""
-        hidden = {*self.hide, "numbers"} if "values" in self.hide else set(self.hide)
+        hidden = {*self.hide, *(_BELOW[item] for item in self.hide if item in _BELOW)}
         return (DEFAULT_ITEMS[style] | set(self.show)) - hidden
 
 

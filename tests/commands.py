@@ -30,7 +30,13 @@ def python(
     **env: str,
 ) -> subprocess.CompletedProcess[str]:
     """`python WORDS` with the packages under test importable, as if they were installed."""
-    environment = {**os.environ, "PYTHONPATH": str(SOURCE), "PYTHONIOENCODING": "utf-8", **env}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(SOURCE),
+        "PYTHONIOENCODING": "utf-8",
+        "PYTHONHASHSEED": "random",
+        **env,
+    }
     command = [sys.executable, *map(str, words)]
     return subprocess.run(
         command, cwd=cwd, input=stdin, env=environment, capture_output=True, encoding="utf-8", timeout=120, check=False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from math import hypot
 from typing import TYPE_CHECKING, NamedTuple
 
 from render.layout.outline import corner_radius
@@ -56,7 +57,7 @@ def overlap(one: Rect, other: Rect) -> bool:
 
 def samples(path: tuple[Point, ...], steps: int = 12) -> list[Point]:
     """Points along a path, `steps` for every cubic piece."""
-    points = [path[0]]
+    points = [*path[:1]]
     for start, one, two, end in zip(path[::3], path[1::3], path[2::3], path[3::3], strict=False):
         for step in range(1, steps + 1):
             t = step / steps
@@ -125,7 +126,7 @@ def _on_border(point: Point, box: Box) -> bool:
     radius = corner_radius(box)
     over_x = abs(point[0] - box.x - box.width / 2) - box.width / 2 + radius
     over_y = abs(point[1] - box.y - box.height / 2) - box.height / 2 + radius
-    outside = (max(over_x, 0.0) ** 2 + max(over_y, 0.0) ** 2) ** 0.5
+    outside = hypot(max(over_x, 0.0), max(over_y, 0.0))
     return abs(outside + min(max(over_x, over_y), 0.0) - radius) <= ON_BORDER
 
 

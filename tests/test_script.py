@@ -11,9 +11,9 @@ import traceback
 from pathlib import Path
 
 import pytest
-from commands import graphtrace, python, write_files
 
 import tracer
+from tests.commands import graphtrace, python, write_files
 from tracer import record, script
 from tracer.shadows import own_modules, script_modules_first
 from tracer.tracebacks import hide_our_frames
@@ -227,6 +227,7 @@ def test_lazy_imports_of_ours_do_not_find_the_scripts_modules(tmp_path: Path) ->
     write_files(tmp_path, {"render.py": "theirs = True", "tracer.py": "theirs = True", "colorsys.py": "theirs = True"})
     with script_modules_first(str(tmp_path)):
         import colorsys
+
         import render
 
         assert render.theirs
@@ -241,6 +242,7 @@ def test_lazy_imports_of_ours_do_not_find_the_scripts_modules(tmp_path: Path) ->
 
             assert not hasattr(colorsys, "theirs")
         import colorsys
+
         import render
 
         assert render.theirs

@@ -224,3 +224,14 @@ def test_views_do_not_recurse_on_depth() -> None:
     s.node("relu", [x], [y], scope=scope)
     graph = collapse(s.graph(outputs=(y,)), level="module")
     assert len(graph.nodes) == 1
+
+
+def test_a_closed_module_is_given_a_thing_once_and_no_constant_of_torchs_own() -> None:
+    s = Sketch()
+    x, mask = s.value("x", (4, 7), kind="input"), s.value(None, (7, 7), kind="constant")
+    h = s.value("h", (4, 7))
+    module = s.scope("attn", "module", "Attention", inputs=(x, x, x), outputs=(h,))
+    s.call("attention", [x, x, x, mask], [h], parent=module)
+    graph = s.graph(outputs=(h,))
+    assert [node.inputs for node in collapse(graph, level="module").nodes] == [(x,)]
+    assert [node.inputs for node in collapse(graph).nodes] == [(x, x, x)]

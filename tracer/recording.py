@@ -64,7 +64,8 @@ class Recording:
 
     Attributes:
         builder: Where the backends put what they see.
-        passes: Passes seen so far, also those that are not kept.
+        passes: Passes seen so far, also those that are not kept; once the selected one is complete, only those that
+            end in a backward are counted, for watching modules would slow the program down.
         grads: By segment number, statistics of gradients by value id.
         notes: Sentences a reader of the graph should know.
         recording: Whether operations are being recorded at the moment.

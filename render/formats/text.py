@@ -115,7 +115,7 @@ class _Writer:
         return text.elide(self.words.names.get(value_id, f"%{value_id}" if number is None else text.number(number)))
 
     def _value(self, value: Value, lead: str = "") -> str:
-        gradient = self.words.gradient(value) if "gradients" in self.items else ""
+        gradient = self.words.gradient(value) if "norms" in self.items else ""
         words = [lead, self._name(value.id), self.words.facts(value), gradient]
         return " ".join(word for word in words if word)
 

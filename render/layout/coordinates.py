@@ -212,7 +212,7 @@ def _balance(sheet: Sheet, layouts: list[tuple[list[float], bool]]) -> list[floa
 def _straighten(sheet: Sheet, ups: list[list[End]], downs: list[list[End]], at: list[float]) -> None:
     """Moves straight blocks a little, in place, where a segment that is nearly straight becomes so.
 
-    Only where segments climb less in sum: a joint in the middle between two operands stays there.
+    Only where segments climb no more in sum; and a joint in the middle between two operands stays there.
     """
     spot = {node: place for layer in sheet.layers for place, node in enumerate(layer)}
     for block in _straight_blocks(ups, at):
@@ -229,7 +229,8 @@ def _straighten(sheet: Sheet, ups: list[list[End]], downs: list[list[End]], at: 
         best = 0.0
         for move in sorted({climb for climb in climbs if abs(climb) <= NEARLY and low <= climb <= high}, key=abs):
             after = sum(abs(climb - move) for climb in climbs)
-            if after < total - 0.5:
+            centred = any(abs(climb + move) < 1 for climb in climbs)
+            if after < total - 0.5 or (after < total + 0.01 and not best and not centred):
                 best, total = move, after
         if best:
             for node in block:

@@ -12,6 +12,7 @@ from render.layout.levels import ENTRY, EXIT, ROOT, Level, cut
 from render.layout.packing import pack
 from render.layout.plate import Plate, lay_out
 from render.layout.routes import Run, join
+from render.layout.sheet import TWIN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -102,7 +103,7 @@ def _fit(plan: Plan, group: int, plate: Plate) -> Point:
         near = box.height + near if box.height else near
         length = plate.length + near + far
         # The title stands at the left, above where lines come in: they pass to the right of it.
-        aside = max(PAD, box.width - min(plate.entries.values()) if plate.entries else PAD)
+        aside = max(PAD, box.width + TWIN - min(plate.entries.values()) if plate.entries else PAD)
         breadth = max(aside + plate.breadth + PAD, box.width)
         inset = (near, aside if plate.entries else (breadth - plate.breadth) / 2)
     plan.length[group], plan.breadth[group] = length, breadth

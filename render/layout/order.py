@@ -19,13 +19,22 @@ def arrange(sheet: Sheet) -> None:
 
     Weighted medians and exchanges of neighbours by turns (Gansner et al., A Technique for Drawing Directed Graphs,
     1993). The start is a walk from the results back through the operands in their order, which draws any expression
-    that is a tree without a crossing and as it is written.
+    that is a tree without a crossing and as it is written; where crossings are left, a walk from the inputs is tried.
     """
-    _start(sheet)
+    _start(sheet, backwards=True)
     if all(len(layer) < 2 for layer in sheet.layers):
         return
-    segments = sum(len(ends) for ends in sheet.down)
-    sweeps = SWEEPS if segments < LARGE else 4
+    best, fewest = _improved(sheet)
+    if fewest:
+        _start(sheet, backwards=False)
+        other, crossings = _improved(sheet)
+        best = other if crossings < fewest else best
+    sheet.layers = best
+
+
+def _improved(sheet: Sheet) -> tuple[list[list[int]], int]:
+    """The best order that sweeps lead to from the present one, and its crossings."""
+    sweeps = SWEEPS if sum(len(ends) for ends in sheet.down) < LARGE else 4
     spot = _spots(sheet)
     best, fewest = [list(layer) for layer in sheet.layers], _crossings(sheet, spot)
     stale = 0
@@ -38,15 +47,15 @@ def arrange(sheet: Sheet) -> None:
         stale += 1
         if crossings < fewest:
             best, fewest, stale = [list(layer) for layer in sheet.layers], crossings, 0
-    sheet.layers = best
+    return best, fewest
 
 
-def _start(sheet: Sheet) -> None:
-    """Layers in the order in which a walk from the results back through the operands first meets the nodes."""
+def _start(sheet: Sheet, *, backwards: bool) -> None:
+    """Layers in the order of a walk from the results back through the operands, or from the inputs on."""
     layers: list[list[int]] = [[] for _ in sheet.layers]
     seen = bytearray(len(sheet.rank))
-    ups = [sorted(ends, key=lambda end: end.here) for ends in sheet.up]
-    roots = [node for layer in sheet.layers for node in layer if not sheet.down[node]]
+    ahead, behind = (sheet.up, sheet.down) if backwards else (sheet.down, sheet.up)
+    roots = [node for node, ends in enumerate(behind) if not ends]
     roots.sort(key=lambda node: (sheet.order[node], node))
     for root in (*roots, *range(len(sheet.rank))):
         stack = [root]
@@ -56,7 +65,7 @@ def _start(sheet: Sheet) -> None:
                 continue
             seen[node] = 1
             layers[sheet.rank[node]].append(node)
-            stack.extend(end.node for end in reversed(ups[node]))
+            stack.extend(end.node for end in sorted(ahead[node], key=lambda end: end.here, reverse=True))
     sheet.layers = layers
 
 

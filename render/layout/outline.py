@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
 ROUNDED: Final = 10.0  # radius of the corners of a `rounded` box
 PILL: Final = 19.0  # and of a `pill`, at most: a high box does not become a disc
+NEAR: Final = 3.0  # a point this near to two sides is at the corner
 
 
 def corner_radius(box: Box) -> float:
@@ -28,12 +29,15 @@ def land(path: tuple[Point, ...], tail: Box, head: Box) -> tuple[Point, ...]:
 
 
 def _landed(end: Point, control: Point, box: Box) -> Point:
-    """`end` on a side of the bounding rectangle, moved inwards to the outline."""
-    if abs(end[1] - control[1]) <= abs(end[0] - control[0]):
-        inset = _inset(end[1] - (box.y + box.height / 2), box.height, corner_radius(box))
-        return (end[0] + (inset if control[0] < end[0] else -inset), end[1])
-    inset = _inset(end[0] - (box.x + box.width / 2), box.width, corner_radius(box))
-    return (end[0], end[1] + (inset if control[1] < end[1] else -inset))
+    """`end` on a side of the bounding rectangle, moved inwards to the outline; at a corner, the way it points."""
+    x, y = end[0] - box.x - box.width / 2, end[1] - box.y - box.height / 2
+    from_side, from_top = box.width / 2 - abs(x), box.height / 2 - abs(y)
+    flat = abs(end[1] - control[1]) <= abs(end[0] - control[0])
+    if from_side < from_top - NEAR or (flat and from_side < from_top + NEAR):
+        inset = _inset(y, box.height, corner_radius(box))
+        return (end[0] + (inset if x < 0 else -inset), end[1])
+    inset = _inset(x, box.width, corner_radius(box))
+    return (end[0], end[1] + (inset if y < 0 else -inset))
 
 
 def _inset(offset: float, side: float, radius: float) -> float:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from render.layout import coordinates, order
 from render.layout.levels import ENTRY, EXIT
-from render.layout.routes import Run, Station, Track, course_back
+from render.layout.routes import STRAIGHT, Run, Station, Track, course_back
 from render.layout.sheet import LABEL_GAP, LINE_HEIGHT, TWIN, Sheet, stretch
 
 if TYPE_CHECKING:
@@ -21,9 +22,9 @@ BORDER_GAP: Final = 24.0  # between the border of a group and its first column
 LABEL_BEFORE: Final = 8.0  # between a box and the label of what leaves it
 LABEL_AFTER: Final = 20.0  # between a label and the box that is entered
 JOG: Final = 16.0  # more before a label whose line does not go straight into it
-STEEP: Final = 48.0  # lines that climb more than this between two columns get more room for it ...
-SLOPE: Final = 0.22  # ... by this share of the climb
-MOST: Final = 48.0  # ... up to this
+STEEP: Final = 36.0  # lines that climb more than this between two columns get more room for it ...
+SLOPE: Final = 0.33  # ... by this share of the climb
+MOST: Final = 56.0  # ... up to this
 LOPSIDED: Final = 60.0  # a box this much shorter than its column stands at the side of its neighbours
 
 
@@ -77,13 +78,13 @@ def lay_out(plan: Plan, members: Sequence[int], nets: dict[Key, Net]) -> Plate:
     corridors = _corridors(sheet, line)
     tracks: dict[Key, Track] = {}
     for (key, target), chain in sheet.chains.items():
-        stations = _Stations(plan, sheet, columns, corridors, line, start, key)
+        stations = _Stations(plan, sheet, columns, corridors, line, start, key, nets[key].twin)
         last = stations.target(chain.end, target)
         if (key, target) in sheet.turned:
             plate.courses[key, target] = course_back([*stations.trunk(chain.trunk, nets[key].source), last])
             continue
         if key not in tracks:
-            tracks[key] = Track(stations.trunk(chain.trunk, nets[key].source))
+            tracks[key] = Track(stations.trunk(chain.trunk, nets[key].source), STRAIGHT if nets[key].twin else 0.0)
         plate.courses[key, target] = tracks[key].course(chain.passed, last)
     for key, node in sheet.labels.items():
         plate.labels[key] = _label(plan, sheet, key, nets[key], node, line[node], start[node])
@@ -134,21 +135,18 @@ def _start(sheet: Sheet, columns: _Columns, node: int) -> float:
 
 
 def _corridors(sheet: Sheet, line: list[float]) -> list[tuple[float, float]]:
-    """For every node, how far its line may move before it meets a box or a label of its layer."""
+    """For every node, how far its line may move before it meets its neighbours in the layer."""
     boxes, labels = len(sheet.boxes), set(sheet.labels.values())
+    apart = [
+        coordinates.LINE_GAP if node < boxes or node in labels else coordinates.LANE_GAP / 2
+        for node in range(len(line))
+    ]
     low = [float("-inf")] * len(line)
     high = [float("inf")] * len(line)
     for layer in sheet.layers:
-        bound = float("-inf")
-        for node in layer:
-            low[node] = bound
-            if node < boxes or node in labels:
-                bound = line[node] + sheet.below[node] + coordinates.LINE_GAP
-        bound = float("inf")
-        for node in reversed(layer):
-            high[node] = bound
-            if node < boxes or node in labels:
-                bound = line[node] - sheet.above[node] - coordinates.LINE_GAP
+        for near, far in pairwise(layer):
+            low[far] = line[near] + sheet.below[near] + apart[near]
+            high[near] = line[far] - sheet.above[far] - apart[far]
     return list(zip(low, high, strict=True))
 
 
@@ -162,13 +160,16 @@ class _Stations(NamedTuple):
     line: list[float]
     start: list[float]
     key: Key
+    twin: bool
 
     def trunk(self, nodes: Sequence[int], source: int) -> list[Station]:
         """The source and what is passed."""
         stations = [self._station(node) for node in nodes]
         if source != ENTRY:
             near = self.start[nodes[0]] + self.sheet.length[nodes[0]]
-            stations[0] = stations[0]._replace(near=near, at=stations[0].at + self.plan.leaving[source, self.key])
+            far = max(stations[0].far, near + (STRAIGHT if self.twin else 0.0))
+            at = stations[0].at + self.plan.leaving[source, self.key]
+            stations[0] = stations[0]._replace(near=near, far=far, at=at)
         return stations
 
     def target(self, node: int, target: int) -> Station:
@@ -176,7 +177,8 @@ class _Stations(NamedTuple):
         station = self._station(node)
         if target == EXIT:
             return station
-        return station._replace(far=self.start[node], at=station.at + self.plan.entering[target, self.key])
+        far, at = self.start[node], station.at + self.plan.entering[target, self.key]
+        return station._replace(near=min(station.near, far - STRAIGHT), far=far, at=at)
 
     def _station(self, node: int) -> Station:
         near, far = self.columns.near[self.sheet.rank[node]], self.columns.far[self.sheet.rank[node]]

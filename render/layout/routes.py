@@ -15,7 +15,8 @@ ASIDE: Final = 8.0  # how far before and behind a column a curve must be clear o
 LEVEL: Final = 0.75  # two heights closer than this are one
 REACH: Final = 3.2  # a curve may be this many times as long as it climbs, and takes that from the straight runs
 
-STRAIGHT: Final = 8.0  # of the last run, at least: the arrow head lies on it
+EASE: Final = (1.0, 0.6, 0.3, 0.15)  # of that, as much as there is room for
+STRAIGHT: Final = 6.0  # least length of a run that an arrow head lies on
 ROUNDING: Final = 1e-6  # lengths below this are none
 
 
@@ -41,8 +42,10 @@ class Run(NamedTuple):
 class Track:
     """What a net passes from its source on, for all its targets: each follows it for a while and then turns off."""
 
-    def __init__(self, stations: Sequence[Station]) -> None:
+    def __init__(self, stations: Sequence[Station], straight: float = 0.0) -> None:
+        """`straight` is the least length of the first run, where an arrow head comes to lie on it."""
         self.stations = stations
+        self.straight = straight
         self.bends = _level_groups(stations)
         self.firsts = [first for first, _ in self.bends]
         self.nears = [station.near for station in stations]
@@ -100,10 +103,12 @@ class _Passed:
             want = REACH * abs(other.at - run.at) - (other.start - run.end)
             if want <= 0:
                 continue
-            give = min(want, (run.end - run.start) * (0.5 if place else 1.0))
+            spare = (run.end - run.start) / 2 if place else run.end - run.start - self.track.straight
+            give = min(want, max(0.0, spare))
             share = 1.0 if place + 2 == len(eased) else 0.5
             take = min(max(0.0, want - give), max(0.0, (other.end - other.start) * share - STRAIGHT))
-            for start, end in ((run.end - give, other.start + take), (run.end - give, other.start)):
+            for part in EASE:
+                start, end = run.end - part * give, other.start + part * take
                 passed = self._between(start, end)
                 if not any(each.held for each in passed) and _clear(start, run.at, end, other.at, passed):
                     eased[place], eased[place + 1] = Run(run.start, start, run.at), Run(end, other.end, other.at)

@@ -34,7 +34,7 @@ class End(NamedTuple):
 
 
 class Chain(NamedTuple):
-    """The nodes of a net on its way to one target: the first `passed` of the trunk that its targets share, and `end`."""
+    """The nodes of a net on its way to one target: the first `passed` of the trunk all targets share, and `end`."""
 
     trunk: list[int]
     passed: int

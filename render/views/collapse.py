@@ -151,7 +151,7 @@ def _closed(graph: Graph, part: _Part, representative: dict[int, int], inside: _
         op=name or scope.type or first.op,
         target=f"{MODULE}{scope.type}" if closed_module else scope.type or first.target,
         phase=first.phase,
-        inputs=_inputs(part, scope, made),
+        inputs=_inputs(graph, part, scope, made),
         outputs=_outputs(graph, part, scope, made, inside),
         scope=scope.id,
         forward=forward,
@@ -161,13 +161,27 @@ def _closed(graph: Graph, part: _Part, representative: dict[int, int], inside: _
     )
 
 
-def _inputs(part: _Part, scope: Scope, made: dict[int, None]) -> tuple[int, ...]:
-    """What the call was given, in the order of the code, then what else its kernels read from outside."""
+def _inputs(graph: Graph, part: _Part, scope: Scope, made: dict[int, None]) -> tuple[int, ...]:
+    """What the call was given, in the order of the code, then what else its kernels read from outside.
+
+    A closed module is given a thing once, however often it uses it (`attention(x, x, x)`); constants that torch made
+    on the way (a mask, a zero state) are no operands of the author's.
+    """
     read = dict.fromkeys(value for node in part.nodes for value in node.inputs if value not in made)
     if part.resumed or part.nodes[0].phase != "forward":
         return tuple(read)
     given = tuple(value for value in scope.inputs if value not in made)
-    return given + tuple(value for value in read if value not in given)
+    if scope.kind == "module":
+        given = tuple(dict.fromkeys(given))
+    operands = given + tuple(value for value in read if value not in given)
+    return tuple(value for value in operands if not _is_internal(graph, value, scope))
+
+
+def _is_internal(graph: Graph, value_id: int, scope: Scope) -> bool:
+    value = graph.value_by_id[value_id]
+    if value.kind != "constant" or value.name is not None:
+        return False
+    return value.numel > 1 or scope.kind == "module" or value_id not in scope.inputs
 
 
 def _outputs(graph: Graph, part: _Part, scope: Scope, made: dict[int, None], inside: _Inside) -> tuple[int, ...]:

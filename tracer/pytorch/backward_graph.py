@@ -13,7 +13,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Final, Literal, Union
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, MutableMapping
+    from collections.abc import Iterator, MutableMapping, Sequence
     from typing import TypeAlias
 
 # A `torch.autograd.graph.Node`; that class is abstract, and the real ones are not its subclasses for a type checker.
@@ -78,21 +78,30 @@ def release() -> None:
 
 def _settle(function: Function, edges: Edges, heights: Heights) -> None:
     """Works out the height of a function whose operands are done, and guards those in a band below."""
-    height = 0
-    for operand, _ in edges:
-        if operand is not None:
-            above = heights.get(operand, 0) + 1
-            if above > height:
-                height = above
-    heights[function] = height
+    heights[function] = guard(
+        function, [(operand, heights.get(operand, 0)) for operand, _ in edges if operand is not None]
+    )
+
+
+def guard(function: Function, operands: Sequence[tuple[Function, int]]) -> int:
+    """Guards the operands of a function that lie in a band below it.
+
+    Args:
+        function: A function that was looked at.
+        operands: Its operands with their heights above the leaves.
+
+    Returns:
+        The height of the function.
+    """
+    height = max((above for _, above in operands), default=-1) + 1
     if height < _BAND:
-        return
-    band = height // _BAND
-    below = [operand for operand, _ in edges if operand is not None and heights.get(operand, 0) // _BAND < band]
+        return height
+    below = [operand for operand, above in operands if above // _BAND < height // _BAND]
     if below and _KEY not in function.metadata:
         function.metadata[_KEY] = _Guard(below)
         if _collected not in gc.callbacks:
             gc.callbacks.append(_collected)
+    return height
 
 
 _held: Final[deque[list[Function]]] = deque()

@@ -15,6 +15,7 @@ from tracer.builder import NodeDraft, ScopeDraft, ValueDraft
 from tracer.pytorch.frames import author_frame
 from tracer.pytorch.internals import sequence_number
 from tracer.pytorch.schemas import plain
+from tracer.pytorch.standins import call_as, caller
 from tracer.pytorch.tensors import tensors_in
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ class CallWatch:
         self.current = call
         backend.failure_noted = False
         try:
-            result = func(*args, **kwargs)
+            result = call_as(caller(2), func, args, kwargs)
         except BaseException as error:
             self._failed(call, error, args, kwargs)
             raise
@@ -144,7 +145,7 @@ class CallWatch:
         """Runs what a data loader does to collate a batch: the batch is where the author's graph begins."""
         self._backend.muted += 1
         try:
-            return func(*args, **kwargs)
+            return call_as(caller(3), func, args, kwargs)
         finally:
             self._backend.muted -= 1
 
@@ -164,8 +165,8 @@ class CallWatch:
         for sequence in range(call.sequence, sequence_number()):
             backend.kernels.by_sequence.setdefault(sequence, call.kernels[-1])
         for tensor, draft in outputs:
-            if draft.kind == "constant":
-                draft.kind = "input"  # the author called a factory
+            if draft.kind == "constant" and call.direct:
+                draft.kind = "input"  # the author called a factory himself
             backend.note_requires_grad(tensor, draft)
         backend.gradients.watch_inside([tensor for tensor, _ in outputs], call.sequence, backend.kernels.by_sequence)
         backend.namer.name_unknown(call)
@@ -178,6 +179,8 @@ class CallWatch:
         scope.attrs = call.kernels[0].attrs if len(call.kernels) == 1 else _arguments(call.func, args, kwargs)
         if "other" in scope.attrs and getattr(call.func, "__name__", "") in _REFLECTED:
             scope.attrs = {"self": scope.attrs["other"]}  # 1 - x: the number is the first operand
+        if call.name == "setitem" and len(args) == 3 and plain(args[2]) is not None:
+            scope.attrs = {"other": plain(args[2])}  # x[0] = 7: the number is what is written
         if call.frame is None:
             return
         here = names.site(call.frame)

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from tracer.builder import ValueDraft
+from tracer.pytorch import standins
 from tracer.pytorch.backward import BackwardWatch
 from tracer.pytorch.calls import CallWatch, FunctionMode
 from tracer.pytorch.gradients import Gradients
@@ -63,6 +64,7 @@ class TorchBackend:
         self.gradients.remove()
         self.namer.finish()
         self.table.clear()
+        standins.forget()
 
     def pause(self) -> None:
         """Leaves the modes, if they are on top; modules are watched as long as their passes must be counted."""

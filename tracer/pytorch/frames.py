@@ -14,7 +14,14 @@ _OURS: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.
 _LOADING: Final = os.path.join(_TORCH, "utils", "data") + os.sep
 _ENTRIES: Final = (os.path.join(_OURS, "tracing.py"), os.path.join(_OURS, "script.py"))
 _AUTHOR, _INTERNAL, _DATA, _ENTRY = 0, 1, 2, 3
+_CALLS_MODES: Final = (
+    os.path.join(_TORCH, "overrides.py"),
+    os.path.join(_TORCH, "_compile.py"),
+    os.path.join(_TORCH, "_dynamo", "eval_frame.py"),
+    os.path.join(_TORCH, "_ops.py"),
+)
 _kinds: dict[CodeType, int] = {}
+_machinery: dict[CodeType, bool] = {}
 
 
 def _kind(code: CodeType) -> int:
@@ -33,6 +40,16 @@ def is_author(code: CodeType) -> bool:
     return _kind(code) == _AUTHOR
 
 
+def is_machinery(code: CodeType) -> bool:
+    """Whether a code object is ours, or torch's for calling a mode."""
+    found = _machinery.get(code)
+    if found is None:
+        name = code.co_filename
+        ours = name.startswith(os.path.join(_OURS, "pytorch") + os.sep)
+        found = _machinery[code] = ours or name.startswith(_CALLS_MODES)
+    return found
+
+
 def author_frame(depth: int) -> tuple[FrameType | None, bool, bool]:
     """The innermost frame of the author's.
 
@@ -40,8 +57,8 @@ def author_frame(depth: int) -> tuple[FrameType | None, bool, bool]:
         depth: How many frames above the caller to start at.
 
     Returns:
-        The frame (None where there is none inside the program that is recorded), whether it is the one to start at, and whether a data loader
-        stands between.
+        The frame (None where there is none inside the program that is recorded), whether it is the one to start at,
+        and whether a data loader stands between.
     """
     frame: FrameType | None = sys._getframe(depth + 1)
     first, loading = frame, False

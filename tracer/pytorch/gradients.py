@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from tracer.builder import NodeDraft, ValueDraft
+from tracer.pytorch.backward_graph import guard
 from tracer.pytorch.stats import stats
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class Gradients:
         self._backend = backend
         self._handles: list[Any] = []
         self.watched: set[int] = set()
+        self._heights: dict[int, int] = {}
 
     def watch(self, tensor: torch.Tensor, draft: ValueDraft) -> bool:
         """Notes the gradient of `tensor`, a leaf or a result, for `draft` whenever it arrives; tells whether a leaf."""
@@ -52,21 +54,28 @@ class Gradients:
         with torch._C.DisableTorchFunction():
             roots: list[Any] = [node for tensor in results if (node := _grad_fn(tensor)) is not None]
             watched = {root._sequence_nr() for root in roots}
-            stack, seen = roots, set()
-            while stack:
-                node = stack.pop()
+            inside: dict[int, Any] = {}
+            while roots:
+                node = roots.pop()
                 sequence = node._sequence_nr() if node is not None else -1
-                if sequence in seen or not since <= sequence < _NO_SEQUENCE:
-                    continue
-                seen.add(sequence)
-                stack.extend(following for following, _ in node.next_functions)
+                if since <= sequence < _NO_SEQUENCE and sequence not in inside:
+                    inside[sequence] = node
+                    roots.extend(following for following, _ in node.next_functions)
+            for sequence in sorted(inside):  # operands are older than what is computed from them
+                self._guard(sequence, inside[sequence])
                 kernel = kernels.get(sequence)
                 if kernel is None:
                     continue
-                kernel.attrs = {**kernel.attrs, "grad_fn": node.name().split("::")[-1]}
+                kernel.attrs = {**kernel.attrs, "grad_fn": inside[sequence].name().split("::")[-1]}
                 if sequence not in watched:
                     self.watched.update(kernel.outputs)
-                    self._handles.append(node.register_prehook(self._all(kernel.outputs)))
+                    self._handles.append(inside[sequence].register_prehook(self._all(kernel.outputs)))
+
+    def _guard(self, sequence: int, node: Any) -> None:
+        """Keeps a graph that was looked at from being freed in one recursion; see `backward_graph`."""
+        edges = [edge for edge, _ in node.next_functions if edge is not None]
+        height = guard(node, [(edge, self._heights.get(edge._sequence_nr(), 0)) for edge in edges])
+        self._heights[sequence] = height
 
     def remove(self) -> None:
         """Takes every hook off."""

@@ -24,3 +24,11 @@ def modes() -> tuple[list[Any], list[Any]]:
     overrides: Any = torch.overrides
     dispatch: Any = torch.utils._python_dispatch
     return overrides._get_current_function_mode_stack(), dispatch._get_current_dispatch_mode_stack()
+
+
+def forget_module_hook(handle: Any) -> None:
+    """Removes a global module hook with all that torch notes of it; `handle.remove()` leaves a part behind."""
+    handle.remove()
+    tables: Any = torch.nn.modules.module
+    for name in ("_global_forward_hooks_with_kwargs", "_global_forward_hooks_always_called"):
+        getattr(tables, name, {}).pop(handle.id, None)

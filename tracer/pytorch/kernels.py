@@ -12,6 +12,7 @@ from tracer.builder import NodeDraft
 from tracer.graph import Phase, ValueKind
 from tracer.pytorch.internals import current_autograd_node, sequence_number
 from tracer.pytorch.schemas import Kernel, attributes, describe
+from tracer.pytorch.standins import call_as, caller
 from tracer.pytorch.tensors import tensors_in
 
 if TYPE_CHECKING:
@@ -76,16 +77,14 @@ class KernelWatch:
         kernel = _described.get(func)
         if kernel is None:
             kernel = _described[func] = describe(func)
-        phase = self._phase()
-        if phase == "forward":
-            backend.recording.forward_begins()
         tensors = () if func is _LIFT else tensors_in((args, kwargs), 4)
         inputs = tuple([backend.read(tensor).id for tensor in tensors])
-        if phase == "forward" and sequence == self._sequence and not self.from_gradient.isdisjoint(inputs):
-            phase = "update"
+        phase = self._phase(inputs, sequence)
+        if phase == "forward":
+            backend.recording.forward_begins()
         node = self._node(kernel, inputs, phase, attributes(kernel, args, kwargs))
         try:
-            result = func(*args, **kwargs)
+            result = call_as(caller(3), func, args, kwargs)
         except Exception as error:
             node.error = f"{type(error).__name__}: {error}"
             backend.failure_noted = True
@@ -107,18 +106,21 @@ class KernelWatch:
 
     def _alias(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """A detach on torch's own account, to save a tensor or hand out a gradient: no step of the program."""
-        result = func(*args, **kwargs)
+        result = call_as(caller(4), func, args, kwargs)
         draft = self._backend.table.find(args[0])
         if draft is not None and isinstance(result, torch.Tensor):
             self._backend.table.bind(result, draft)
         return result
 
-    def _phase(self) -> Phase:
+    def _phase(self, inputs: tuple[int, ...], sequence: int) -> Phase:
+        """The phase of a kernel; what is computed from a gradient, without one of its own, is an update."""
         backend = self._backend
         call = backend.calls.current
         if backend.backward.running or (call is not None and call.seeds):
             return "backward"
-        return "update" if backend.backward.updating and not torch.is_grad_enabled() else "forward"
+        if backend.backward.updating and not torch.is_grad_enabled():
+            return "update"
+        return "update" if sequence == self._sequence and not self.from_gradient.isdisjoint(inputs) else "forward"
 
     def _node(self, kernel: Kernel, inputs: tuple[int, ...], phase: Phase, attrs: Mapping[str, Any]) -> NodeDraft:
         backend = self._backend
@@ -156,7 +158,10 @@ class KernelWatch:
         table = self._backend.table
         base = table.find(viewed) if isinstance(viewed, torch.Tensor) else None
         kind: ValueKind = "result" if node.inputs else "constant"
-        return table.add(tensor, kind=kind, view_of=base.id if base is not None else None).id
+        draft = table.add(tensor, kind=kind, view_of=base.id if base is not None else None)
+        if kind == "constant" and self._backend.calls.current is None and node.phase == "forward":
+            self._backend.namer.name_outsider(draft)
+        return draft.id
 
     def _new_version(self, tensor: torch.Tensor, node: NodeDraft) -> int:
         """The version of a tensor that an in-place operation made."""

@@ -14,6 +14,7 @@ from tracer import names
 from tracer.builder import ScopeDraft
 from tracer.graph import ValueKind
 from tracer.pytorch.frames import author_frame, is_author
+from tracer.pytorch.internals import forget_module_hook
 from tracer.pytorch.tensors import tensors_in
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class ModuleWatch:
     def remove(self) -> None:
         """Unhooks them."""
         while self._handles:
-            self._handles.pop().remove()
+            forget_module_hook(self._handles.pop())
         self._open.clear()
 
     def entered_at(self, key: Any) -> bool:
@@ -71,8 +72,8 @@ class ModuleWatch:
             return
         with torch._C.DisableTorchFunction():
             if not self._open:
-                backend.recording.author_resumes()
                 backend.recording.outermost_call(id(module), self._continues(args))
+                backend.recording.author_resumes()
             if not backend.recording.recording:
                 self._open.append((module, None, None))
                 return

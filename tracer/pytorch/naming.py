@@ -10,7 +10,7 @@ import torch
 
 from tracer import names
 from tracer.builder import ValueDraft
-from tracer.pytorch.frames import is_author
+from tracer.pytorch.frames import author_frame, is_author
 
 if TYPE_CHECKING:
     from tracer.pytorch.calls import Call
@@ -32,6 +32,13 @@ class Namer:
 
     def _name_of(self, tensor: torch.Tensor, frame: FrameType | None) -> str | None:
         return self._backend.modules.tensor_name(tensor) or names.variable(frame, tensor, is_author)
+
+    def name_outsider(self, draft: ValueDraft) -> None:
+        """Names a tensor made outside of any call that torch tells of (`torch.from_numpy`)."""
+        draft.kind = "input"
+        frame, _, loading = author_frame(1)
+        if frame is not None and not loading:
+            self.assign(frame, [draft])
 
     def name_results(self, call: Call, drafts: Sequence[ValueDraft]) -> None:
         """Names what a call returned after the variables that the author assigns it to."""

@@ -37,6 +37,8 @@ def _elements(tensor: torch.Tensor) -> torch.Tensor:
 
 def _stats(tensor: torch.Tensor) -> Stats:
     count = tensor.numel()
+    if count == 0:
+        return Stats()
     if count <= DRAWABLE and not tensor.is_complex():
         return _of_few(tensor.reshape(-1).tolist(), tuple(tensor.shape))
     if tensor.is_complex():

@@ -1,0 +1,1 @@
+"""The tests; helpers without `test_` in their name are shared."""
