@@ -48,11 +48,11 @@ class Drawing:
     @property
     def error(self) -> str | None:
         """What failed, where and why; None where nothing did."""
-        node = next((node for node in self.graph.nodes if node.error is not None), None)
+        node = next((node for node in self.view.nodes if node.error is not None), None)
         if node is None:
             told = self.graph.meta.get("error")
             return None if told is None else f"failed: {told}"
-        source = self.graph.source(node)
+        source = self.view.source(node)
         where = "" if source is None else f" at {PurePath(source.file).name}:{source.line}"
         return f"{node.op} failed{where}: {node.error}"
 

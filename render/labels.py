@@ -193,7 +193,7 @@ class Wording:
             kind, scope = str(node.attrs.get("type", "")), self._scope(node)
             if kind and kind != self._title(node):
                 found.append(text.clean(kind))
-            elif scope is not None and scope.name and scope.name != self._title(node):
+            elif scope is not None and scope.name.rpartition(".")[2] not in ("", self._title(node)):
                 found.append(text.clean(scope.name))
             if node.attrs.get("parameters"):
                 found.append(text.count(node.attrs["parameters"]))
@@ -273,7 +273,9 @@ class Wording:
     def group(self, scope: Scope, parameters: int) -> Lines:
         """The title of an open module: its name, its type and how many parameters it has."""
         kind = text.clean(scope.type)
-        name = text.clean(scope.name) or kind
+        around = [f"{each.name}." for each in self.graph.path(scope.parent) if each.kind == "module"]
+        prefix = next((above for above in reversed(around) if scope.name.startswith(above)), "")
+        name = text.clean(scope.name[len(prefix) :]) or kind  # the groups around it say the rest
         details = [text.elide(kind)] if kind and kind != name else []
         details += [f"call {scope.call + 1}"] if scope.call else []
         details += [f"{text.count(parameters)} parameters"] if parameters else []

@@ -16,8 +16,6 @@ ROOT = Path(__file__).parent.parent
 PACKAGES = ("demo_models", "render", "tracer")
 TOP = ("CHANGES.md", "CONTRIBUTING.md", "LICENSE", "README.md", "cli.py", "constraints.txt", "pyproject.toml")
 
-pytestmark = pytest.mark.xdist_group("packaging")  # build once
-
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -84,8 +84,11 @@ def _hides(name: str, module: ModuleType, folder: str) -> bool:
 
 
 def _is_from(module: ModuleType, *folders: str) -> bool:
+    """Whether a top-level module lies in one of the folders itself; a virtual environment further down is not meant."""
     file = getattr(module, "__file__", None) or ""
-    return file.startswith(tuple(os.path.join(folder, "") for folder in folders))
+    package = os.path.splitext(os.path.basename(file))[0] == "__init__"
+    where = os.path.dirname(os.path.dirname(file)) if package else os.path.dirname(file)
+    return bool(file) and where in [folder.rstrip(os.sep) for folder in folders]
 
 
 def _top_level() -> dict[str, ModuleType]:

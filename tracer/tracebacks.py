@@ -13,6 +13,7 @@ from typing import Final
 _PACKAGE: Final = Path(__file__).parent
 # Files that stand in for the untraced program. The scalar engine is no such file: it is a library like any other.
 _OURS: Final = (str(_PACKAGE / "pytorch") + "/", *(str(_PACKAGE / f"{name}.py") for name in ("script", "recording")))
+_STAND_IN: Final = "<graphtrace>"  # code of ours that bears the file of the author's frame (tracer/pytorch/standins.py)
 _ASKS: Final = "torch/overrides.py"
 _ON_THE_WAY: Final = (_ASKS, "torch/_compile.py", "torch/_dynamo/eval_frame.py", "torch/_ops.py")
 
@@ -51,7 +52,7 @@ def _visible(frames: list[TracebackType]) -> list[TracebackType]:
     seams: list[int] = []  # where the function before was called again by us
     just_left_ours = False
     for each in frames:
-        if _file(each).startswith(_OURS):
+        if _is_ours(each):
             while kept and _file(kept[-1]).endswith(_ON_THE_WAY):
                 if _file(kept.pop()).endswith(_ASKS):
                     seams.append(len(kept))
@@ -72,6 +73,10 @@ def _overlap(before: list[TracebackType], after: list[TracebackType]) -> int:
         if len(before) >= size and codes == [each.tb_frame.f_code for each in after[:size]]:
             return size
     return 0
+
+
+def _is_ours(trace: TracebackType) -> bool:
+    return trace.tb_frame.f_code.co_name == _STAND_IN or _file(trace).startswith(_OURS)
 
 
 def _file(trace: TracebackType) -> str:

@@ -13,12 +13,11 @@ from tracer import names
 from tracer.builder import NodeDraft, ScopeDraft
 from tracer.pytorch.frames import author_frame
 from tracer.pytorch.internals import ENGINE
+from tracer.pytorch.patches import Patches
 from tracer.pytorch.tensors import tensors_in
 
 if TYPE_CHECKING:
     from tracer.pytorch.capture import TorchBackend
-
-_INHERITED = object()
 
 
 class BackwardWatch:
@@ -33,7 +32,8 @@ class BackwardWatch:
         self._backend = backend
         self.running = 0
         self.updating = False
-        self._undo: list[Callable[[], None]] = []
+        self._patches = Patches()
+        self._hooks: list[Any] = []
         self._scopes: dict[Any, ScopeDraft] = {}
         self._visited: set[int] = set()
         self._step: ScopeDraft | None = None
@@ -41,36 +41,22 @@ class BackwardWatch:
     def install(self) -> None:
         """Patches the engine's entry and the functions that call it, and hooks the optimizers."""
         for module, name in ENGINE:
-            self._patch(module, name, self._engine(getattr(module, name)))
+            self._patches.put(module, name, self._engine(getattr(module, name)))
         for owner, name in ((torch.Tensor, "backward"), (torch.autograd, "backward"), (torch.autograd, "grad")):
-            self._patch(owner, name, self._then_resume(getattr(owner, name)))
+            self._patches.put(owner, name, self._then_resume(getattr(owner, name)))
         apply = vars(torch.autograd.Function)["apply"]
-        self._patch(torch.autograd.Function, "apply", self._custom(apply.__func__))
-        handles = (
+        self._patches.put(torch.autograd.Function, "apply", self._custom(apply.__func__))
+        self._hooks = [
             register_optimizer_step_pre_hook(self._before_step),
             register_optimizer_step_post_hook(self._after_step),
-        )
-        self._undo.extend(handle.remove for handle in handles)
+        ]
 
     def remove(self) -> None:
-        """Undoes `install`, last first; a patch that someone else put on top of ours stays theirs."""
-        while self._undo:
-            self._undo.pop()()
+        """Undoes `install`."""
+        while self._hooks:
+            self._hooks.pop().remove()
+        self._patches.undo()
         self._scopes.clear()
-
-    def _patch(self, owner: Any, name: str, new: Any) -> None:
-        own = vars(owner).get(name, _INHERITED)
-        setattr(owner, name, new)
-
-        def undo() -> None:
-            if vars(owner).get(name) is not new:
-                return
-            if own is _INHERITED:
-                delattr(owner, name)
-            else:
-                setattr(owner, name, own)
-
-        self._undo.append(undo)
 
     def _then_resume(self, real: Callable[..., Any]) -> Callable[..., Any]:
         """A function after which the recording may take its modes off or put them on."""
@@ -78,7 +64,7 @@ class BackwardWatch:
         @functools.wraps(real)
         def call(*args: Any, **kwargs: Any) -> Any:
             result = real(*args, **kwargs)
-            if self._undo and not self.running:
+            if self._patches and not self.running:
                 self._backend.recording.author_resumes()
             return result
 
@@ -89,7 +75,7 @@ class BackwardWatch:
 
         def apply(cls: Any, *args: Any, **kwargs: Any) -> Any:
             bound = real.__get__(cls)
-            if not self._undo or self.running:
+            if not self._patches or self.running:
                 return bound(*args, **kwargs)
             return self._backend.calls.run_custom(cls, bound, args, kwargs)
 
@@ -98,7 +84,7 @@ class BackwardWatch:
     def _engine(self, real: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(real)
         def run(outputs: Any, *args: Any, **kwargs: Any) -> Any:
-            if not self._undo or self.running or self._backend.muted:
+            if not self._patches or self.running or self._backend.muted:
                 return real(outputs, *args, **kwargs)
             return self._run(real, outputs, args, kwargs)
 

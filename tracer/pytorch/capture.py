@@ -7,7 +7,10 @@ gradient. This file holds what they share.
 
 from __future__ import annotations
 
+import functools
+import sys
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -18,9 +21,10 @@ from tracer.pytorch.backward import BackwardWatch
 from tracer.pytorch.calls import CallWatch, FunctionMode
 from tracer.pytorch.gradients import Gradients
 from tracer.pytorch.internals import modes
-from tracer.pytorch.kernels import DispatchMode, KernelWatch
+from tracer.pytorch.kernels import CompilerSafeDispatchMode, DispatchMode, KernelWatch
 from tracer.pytorch.modules import ModuleWatch
 from tracer.pytorch.naming import Namer
+from tracer.pytorch.patches import Patches
 from tracer.pytorch.tensors import TensorTable, tensors_in
 from tracer.recording import Recording
 
@@ -47,11 +51,13 @@ class TorchBackend:
         self.muted = 0
         self.thread = threading.get_ident()
         self.failure_noted = False
+        self._patches = Patches()
         self._modes: list[Any] = []
         self._counts: dict[Any, int] = {}
 
     def start(self) -> None:
         """Enters the modes, installs the hooks."""
+        self._patches.put(torch, "compile", self._before_compiling(torch.compile))
         self.backward.install()
         self.modules.install()
         self.resume()
@@ -62,6 +68,7 @@ class TorchBackend:
         self.modules.remove()
         self.backward.remove()
         self.gradients.remove()
+        self._patches.undo()
         self.namer.finish()
         self.table.clear()
         standins.forget()
@@ -81,13 +88,26 @@ class TorchBackend:
         if not self._modes:
             self.table.clear()
             self.kernels.reset()
-            self._modes = [FunctionMode(self.calls), DispatchMode(self.kernels)]
+            compiles = "torch._dynamo" in sys.modules
+            kernels = CompilerSafeDispatchMode if compiles else DispatchMode
+            self._modes = [FunctionMode(self.calls), kernels(self.kernels)]
             for mode in self._modes:
                 mode.__enter__()
 
     def _leave(self) -> None:
         while self._modes:
             self._modes.pop().__exit__(None, None, None)
+
+    def _before_compiling(self, compile_: Callable[..., Any]) -> Callable[..., Any]:
+        """`torch.compile`, before which the mode is made safe for it."""
+
+        @functools.wraps(compile_)
+        def run(*args: Any, **kwargs: Any) -> Any:
+            for mode in self._modes[1:]:
+                mode.__class__ = CompilerSafeDispatchMode
+            return compile_(*args, **kwargs)
+
+        return run
 
     def introduce(self, name: str, nest: Any) -> None:
         """Names the tensors in an argument; several in one are told apart by number."""

@@ -1,15 +1,18 @@
-"""Which frames are the author's: neither torch's nor ours, nor those of a data loader at work."""
+"""Which frames are the author's: not Python's own, torch's or ours, and not those of a data loader at work."""
 
 from __future__ import annotations
 
 import os
 import sys
+import sysconfig
 from types import CodeType, FrameType
 from typing import Final
 
 import torch
 
 _TORCH: Final = os.path.dirname(torch.__file__) + os.sep
+_STDLIB: Final = sysconfig.get_path("stdlib") + os.sep
+_SITE: Final = tuple(os.path.join(_STDLIB, name) + os.sep for name in ("site-packages", "dist-packages"))
 _OURS: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _LOADING: Final = os.path.join(_TORCH, "utils", "data") + os.sep
 _ENTRIES: Final = (os.path.join(_OURS, "tracing.py"), os.path.join(_OURS, "script.py"))
@@ -28,7 +31,9 @@ def _kind(code: CodeType) -> int:
     found = _kinds.get(code)
     if found is None:
         name = code.co_filename
-        internal = name.startswith((_TORCH, _OURS, "<frozen ", "<eval_with_key>"))
+        internal = name.startswith((_TORCH, _OURS, "<frozen ", "<eval_with_key>")) or (
+            name.startswith(_STDLIB) and not name.startswith(_SITE)
+        )
         found = _DATA if name.startswith(_LOADING) else _INTERNAL if internal else _AUTHOR
         found = _ENTRY if name in _ENTRIES else found
         _kinds[code] = found

@@ -33,6 +33,22 @@ class DispatchMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
         super().__init__()  # type: ignore[no-untyped-call]
         self._kernels = kernels
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Torch would wrap the handler below, at the price of importing torch._dynamo (a second) and of every call."""
+        return False
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        return self._kernels.run(func, args, kwargs or {})
+
+
+class CompilerSafeDispatchMode(DispatchMode):  # type: ignore[no-untyped-call]
+    """The same, for a program that uses the compiler: wrapped, so that the compiler does not try to compile us."""
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return True
+
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         return self._kernels.run(func, args, kwargs or {})
 
