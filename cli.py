@@ -258,9 +258,11 @@ def exit_if_nothing(program: script.Program, outcome: script.Outcome, select: Se
     if outcome.recording.graphs:
         return
     seen = outcome.recording.passes
+    numbers = "1" if seen == 1 else f"1 to {seen}"
     if isinstance(select, int) and seen:
-        numbers = "1" if seen == 1 else f"1 to {seen}"
         message = f"there is no pass {select}: {program.path} made {seen} (choose {numbers}, first, last or all)"
+    elif outcome.code:
+        message = f"nothing was recorded: {program.path} ended before it computed anything"
     else:
         message = (
             f"nothing was recorded: {program.path} computed nothing with PyTorch or tracer.scalar. "

@@ -158,5 +158,5 @@ def count(value: int) -> str:
 
 
 def shape(sizes: Sequence[int]) -> str:
-    """Sizes as `20×1`; the empty text for a scalar."""
-    return "×".join(str(size) for size in sizes)
+    """Sizes as `20×1`; `?` for one that is not known; the empty text for a scalar."""
+    return "×".join(str(size) if size >= 0 else "?" for size in sizes)

@@ -426,6 +426,18 @@ def test_a_failing_operation_is_in_the_graph_with_its_operands() -> None:
     assert graph.source(failed).code == "torch.mm(c, b)"
 
 
+def test_a_failure_that_the_program_caught_is_no_part_of_the_graph(tmp_path: Path) -> None:
+    code = """
+    try:
+        y = torch.mm(a, a)
+    except RuntimeError:
+        y = a + 1
+    """
+    recording, _ = run(tmp_path, code, torch=torch, a=torch.ones(2, 3))
+    assert [node.op for node in recording.graph.nodes] == ["add"]
+    assert "error" not in recording.graph.meta
+
+
 def test_a_graph_survives_json() -> None:
     with tracer.record() as run_:
         nn.LSTM(3, 4)(torch.randn(5, 2, 3))[0].sum().backward()

@@ -96,7 +96,7 @@ class Value:
         id: Unique within the graph.
         name: The author's variable, or the qualified name of a parameter; None where none is known.
         kind: `input`, `parameter`, `buffer` and `constant` come from outside the graph; a `result` was computed in it.
-        shape: Sizes; `()` for a scalar.
+        shape: Sizes; `()` for a scalar; -1 for a ragged or unknown one.
         dtype: Without the `torch.` prefix, as `float32`; `float` for the scalar engine.
         device: As torch spells it, `cpu` or `cuda:0`; empty for the scalar engine.
         nbytes: Size of the elements in bytes.

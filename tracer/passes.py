@@ -146,7 +146,7 @@ def _cut(run: Graph, segment: Segment, ids: set[int], grads: Mapping[int, Stats]
     nodes = tuple(
         node if node.forward is None or node.forward in ids else replace(node, forward=None)
         for node in run.nodes
-        if node.id in ids
+        if node.id in ids and (node.error is None or segment.error is not None)  # else the program caught it
     )
     wanted = {ref for node in nodes for ref in (*node.inputs, *node.outputs)}
     wanted.update(segment.roots)

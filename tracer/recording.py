@@ -18,7 +18,8 @@ from tracer import passes
 from tracer.builder import Builder
 from tracer.graph import Graph, Stats
 
-# Framework -> module and class that records it. A backend is one entry here; it is loaded when the framework is.
+# Framework -> module and class that records it. A backend is one entry here; it is loaded when the framework is, so
+# that a program pays for no framework it does not use. Our own engine costs nothing, and is loaded at once.
 BACKENDS: Final[Mapping[str, tuple[str, str]]] = {
     "tracer.scalar": ("tracer.scalar_backend", "ScalarBackend"),
     "torch": ("tracer.pytorch.capture", "TorchBackend"),
@@ -139,10 +140,11 @@ class Recording:
             raise RuntimeError("this recording was used before: call tracer.record() for a new one")
         self._entered = True
         self.recording = self._wanted is None or self._wanted == 1
-        self._finder = _AfterImport(dict.fromkeys(BACKENDS, self._load))
+        later = [name for name in BACKENDS if name not in sys.modules and not name.startswith("tracer.")]
+        self._finder = _AfterImport(dict.fromkeys(later, self._load))
         try:
             for framework in BACKENDS:
-                if framework in sys.modules:
+                if framework not in later:
                     self._load(framework)
             self._finder.install()
         except BaseException:

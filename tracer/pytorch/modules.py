@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import threading
 import weakref
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import torch
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
@@ -33,6 +33,7 @@ class ModuleWatch:
         self._modules: dict[int, tuple[weakref.ref[torch.nn.Module], str]] = {}
         self._tensors: dict[int, tuple[weakref.ref[torch.Tensor], str, ValueKind]] = {}
         self._roots: dict[str, str] = {}
+        self._unseen: dict[int, Any] = {}
         self._local: set[str] = set()
 
     def install(self) -> None:
@@ -46,6 +47,8 @@ class ModuleWatch:
         """Unhooks them."""
         while self._handles:
             forget_module_hook(self._handles.pop())
+        while self._unseen:
+            self._unseen.popitem()[1].__exit__(None, None, None)
         self._open.clear()
 
     def entered_at(self, key: Any) -> bool:
@@ -83,6 +86,9 @@ class ModuleWatch:
             scope.inputs = tuple(self._argument(tensor, module, args, frame) for tensor in tensors_in(args))
             backend.builder.enter(scope)
             self._open.append((module, scope, key))
+        if _may_be_fused(module):
+            self._unseen[id(module)] = guard = torch._C.DisableTorchFunction()
+            guard.__enter__()
 
     def _continues(self, args: Any) -> bool:
         """Whether a module is given something that was computed in the segment under way."""
@@ -171,6 +177,8 @@ class ModuleWatch:
             return
         while self._open:
             opened, scope, key = self._open.pop()
+            if id(opened) in self._unseen:
+                self._unseen.pop(id(opened)).__exit__(None, None, None)
             if opened is module:
                 break
         with torch._C.DisableTorchFunction():
@@ -190,6 +198,19 @@ class ModuleWatch:
         frame, _, _ = author_frame(2)
         if frame is not None and not self.entered_at(key):
             backend.namer.assign(frame, drafts)
+
+
+_FUSED: Final = (torch.nn.MultiheadAttention, torch.nn.TransformerEncoderLayer, torch.nn.TransformerEncoder)
+
+
+def _may_be_fused(module: torch.nn.Module) -> bool:
+    """Whether torch runs a module as one fused kernel, which it does not while a function mode is on.
+
+    The mode is taken off for such a call: what the program computes comes before what we see of it.
+    """
+    if not isinstance(module, _FUSED) or module.training:
+        return False
+    return not torch.is_grad_enabled() or not any(parameter.requires_grad for parameter in module.parameters())
 
 
 def _parameter(module: torch.nn.Module, args: Any, tensor: torch.Tensor) -> str | None:

@@ -73,7 +73,7 @@ class TensorTable:
 
     def _same(self, tensor: torch.Tensor, draft: ValueDraft, key: int) -> bool:
         """Whether a tensor whose reference died is the old one: torch gave it a new Python object at the same place."""
-        return storage_key(tensor) == key and tuple(tensor.shape) == draft.shape
+        return storage_key(tensor) == key and _shape(tensor) == draft.shape
 
     def _next_version(self, tensor: torch.Tensor, old: ValueDraft, writer: NodeDraft | None) -> ValueDraft:
         """A tensor whose memory was written through another one: that write made its present version."""
@@ -108,10 +108,9 @@ class TensorTable:
         version_of: int | None = None,
     ) -> ValueDraft:
         """A new value for a tensor, with its facts and statistics, and binds the two."""
-        shape = tuple(tensor.shape)
         draft = self._builder.value(
             kind=kind,
-            shape=tuple(int(size) if type(size) is not int else size for size in shape),
+            shape=_shape(tensor),
             dtype=DTYPES.get(tensor.dtype, str(tensor.dtype)),
             device=str(tensor.device),
             nbytes=_nbytes(tensor),
@@ -132,6 +131,21 @@ class TensorTable:
         """Forgets everything."""
         self._entries.clear()
         self._writes.clear()
+
+
+def _shape(tensor: torch.Tensor) -> tuple[int, ...]:
+    """Sizes, with -1 for one that is no plain number (ragged, symbolic); `()` where torch has none to tell."""
+    try:
+        return tuple([size if type(size) is int else _size(size) for size in tensor.shape])
+    except RuntimeError:  # a nested tensor, or a parameter of a lazy module before its first call
+        return ()
+
+
+def _size(size: Any) -> int:
+    try:
+        return int(size)
+    except (TypeError, ValueError, AttributeError, RuntimeError):
+        return -1
 
 
 def _nbytes(tensor: torch.Tensor) -> int:
