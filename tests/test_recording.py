@@ -249,3 +249,26 @@ def test_scalar_training_has_versions_and_gradients(tmp_path: Path) -> None:
     assert [graph.named("w")[0].grad.value for graph in (first, second)] == pytest.approx([4.0, 3.2])
     assert [scope.name for scope in first.scopes] == ["-", "**"]
     assert first.named("loss")[0] == first.loss
+
+
+def test_hooks_and_memory_do_not_pile_up_over_passes() -> None:
+    model = nn.Linear(2, 2)
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    calls: list[int] = []
+    with tracer.record("last") as run_:
+        real = run_.gradient
+        run_.gradient = lambda value, grad: (calls.append(value), real(value, grad))[1]  # type: ignore[method-assign]
+        for _ in range(30):
+            optimizer.zero_grad()
+            model(torch.ones(1, 2)).sum().backward()
+            optimizer.step()
+            seen, calls[:] = len(calls), []
+    assert seen == 5  # weight, bias, the transposed weight, the model's result, the loss
+    assert len(run_.graph.nodes) < 40
+
+
+def test_a_failing_module_warns_of_nothing() -> None:
+    layer, x, run_ = nn.Linear(2, 2), torch.ones(1, 3), tracer.record()
+    with pytest.raises(RuntimeError, match="shapes"), run_:
+        layer(x)
+    assert [scope.type for scope in run_.graph.scopes] == ["Linear", "torch.nn.functional.linear"]

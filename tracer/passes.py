@@ -155,7 +155,7 @@ def _cut(run: Graph, segment: Segment, ids: set[int], grads: Mapping[int, Stats]
     explain = {value for node in nodes if node.phase == "forward" for value in node.inputs} if segment.roots else set()
     values = tuple(_in_pass(value, wanted, made, grads, explain) for value in run.values if value.id in wanted)
     saved = _saved(nodes, values)
-    values = tuple(replace(value, saved_for_backward=True) if value.id in saved else value for value in values)
+    values = tuple(_with(value, {"saved_for_backward": value.id in saved}) for value in values)
     graph = Graph(run.name, nodes, values, scopes, meta=run.meta)
     meta = {**run.meta, "pass": number}
     loss = next((root for root in segment.roots if root in graph.value_by_id), None)
@@ -179,10 +179,8 @@ def _scopes(run: Graph, nodes: Iterable[Node], wanted: set[int]) -> tuple[Scope,
             used.add(scope)
             scope = run.scope_by_id[scope].parent
     return tuple(
-        replace(
-            scope,
-            inputs=tuple(ref for ref in scope.inputs if ref in wanted),
-            outputs=tuple(ref for ref in scope.outputs if ref in wanted),
+        _with(
+            scope, {name: tuple(ref for ref in getattr(scope, name) if ref in wanted) for name in ("inputs", "outputs")}
         )
         for scope in run.scopes
         if scope.id in used
@@ -192,19 +190,29 @@ def _scopes(run: Graph, nodes: Iterable[Node], wanted: set[int]) -> tuple[Scope,
 def _in_pass(value: Value, wanted: set[int], made: set[int], grads: Mapping[int, Stats], explain: set[int]) -> Value:
     """A value as this pass knows it: what another pass computed comes from outside here."""
     grad = grads.get(value.id)
-    kind = "input" if value.kind == "result" and value.id not in made else value.kind
-    return replace(
-        value,
-        kind=kind,
-        grad=grad,
-        no_grad_reason=_no_grad_reason(value, grad) if value.id in explain else None,
-        view_of=value.view_of if value.view_of in wanted else None,
-        version_of=value.version_of if value.version_of in wanted else None,
-    )
+    changes: dict[str, Any] = {}
+    if value.kind == "result" and value.id not in made:
+        changes["kind"] = "input"
+    if grad is not None:
+        changes["grad"] = grad
+    elif value.id in explain:
+        changes["no_grad_reason"] = _no_grad_reason(value)
+    if value.view_of not in wanted:
+        changes["view_of"] = None
+    if value.version_of not in wanted:
+        changes["version_of"] = None
+    changed: Value = _with(value, changes)
+    return changed
 
 
-def _no_grad_reason(value: Value, grad: Stats | None) -> str | None:
-    if value.kind != "parameter" or grad is not None:
+def _with(item: Any, changes: Mapping[str, Any]) -> Any:
+    """`item` with the changes that are any; most items of a graph stay as they are."""
+    real = {name: data for name, data in changes.items() if getattr(item, name) != data}
+    return replace(item, **real) if real else item
+
+
+def _no_grad_reason(value: Value) -> str | None:
+    if value.kind != "parameter":
         return None
     return "no path to the loss" if value.requires_grad else "requires_grad is False"
 

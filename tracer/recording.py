@@ -11,11 +11,12 @@ import inspect
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import cached_property
 from types import ModuleType, TracebackType
 from typing import Any, Final, Literal, Protocol
 
 from tracer import passes
-from tracer.builder import Builder
+from tracer.builder import Builder, Segment
 from tracer.graph import Graph, Stats
 
 # Framework -> module and class that records it. A backend is one entry here; it is loaded when the framework is, so
@@ -50,6 +51,9 @@ class Backend(Protocol):
 
     def resume(self) -> None:
         """Records operations again."""
+
+    def forget(self) -> None:
+        """Lets go of what the builder has forgotten, so that memory stays bounded."""
 
     def introduce(self, name: str, nest: Any) -> None:
         """Names what a nest of containers holds after the argument it is passed as."""
@@ -92,7 +96,7 @@ class Recording:
         self._counts = False
         self._finder: _AfterImport | None = None
         self._graphs: tuple[Graph, ...] | None = None
-        self._whole: Graph | None = None
+        self._run: tuple[Graph, tuple[Segment, ...], dict[int, dict[int, Stats]]] | None = None
         self._entered = False
 
     # What the user asks for.
@@ -114,12 +118,12 @@ class Recording:
             raise NothingRecorded(f"nothing was recorded: {reason}; compute with tensors (or tracer.scalar) inside it")
         return self.graphs[-1]
 
-    @property
+    @cached_property
     def whole(self) -> Graph:
         """Everything that was recorded as one graph, not cut into passes; empty when nothing was."""
-        if self._whole is None:
+        if self._run is None:
             raise NothingRecorded("nothing was recorded: the recording has not ended yet")
-        return self._whole
+        return passes.whole(*self._run)
 
     @property
     def finished(self) -> bool:
@@ -187,7 +191,7 @@ class Recording:
             run = self.builder.freeze(self.name, meta)
             segment_of = {node.id: node.segment for node in self.builder.nodes.values()}
             found = passes.split(run, self.builder.segments, segment_of, self.grads)
-            self._whole = passes.whole(run, self.builder.segments, self.grads)
+            self._run = run, tuple(self.builder.segments), self.grads
         self._graphs = self._keep(found)
         self.passes = max(self.passes, len(found))
         self.builder = Builder()
@@ -274,6 +278,8 @@ class Recording:
         self.builder.forget_before(keep)
         for number in [number for number in self.grads if number < keep]:
             del self.grads[number]
+        for backend in self._backends:
+            backend.forget()
 
 
 def _numbered(graph: Graph, number: int) -> Graph:

@@ -76,6 +76,11 @@ class ScalarBackend:
     def resume(self) -> None:
         """Nothing to do."""
 
+    def forget(self) -> None:
+        """Lets go of scalars that died."""
+        self._known = {key: entry for key, entry in self._known.items() if entry[0]() is not None}
+        self._nodes = {value: node for value, node in self._nodes.items() if value in self._builder.values}
+
     def introduce(self, name: str, nest: Any) -> None:
         """Names the scalars in an argument."""
         found = list(_scalars(nest))

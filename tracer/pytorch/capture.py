@@ -94,6 +94,12 @@ class TorchBackend:
             for mode in self._modes:
                 mode.__enter__()
 
+    def forget(self) -> None:
+        """Lets go of what the builder has forgotten, so that memory stays bounded."""
+        since = self.kernels.forget(self.builder.nodes, self.builder.values)
+        self.gradients.forget(self.builder.values, since)
+        self.table.compact()
+
     def _leave(self) -> None:
         while self._modes:
             self._modes.pop().__exit__(None, None, None)

@@ -6,7 +6,8 @@ hook of the author's, and does not change them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import weakref
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -28,6 +29,7 @@ class Gradients:
         self._backend = backend
         self._handles: list[Any] = []
         self.watched: set[int] = set()
+        self._leaves: dict[int, tuple[weakref.ref[torch.Tensor], list[int]]] = {}
         self._heights: dict[int, int] = {}
 
     def watch(self, tensor: torch.Tensor, draft: ValueDraft) -> bool:
@@ -40,8 +42,18 @@ class Gradients:
                 return False
             if not _is_leaf(tensor):
                 return False
-            self._handles.append(tensor.register_hook(self._on(draft.id)))  # type: ignore[no-untyped-call]
+            self._watch_leaf(tensor, draft)
             return True
+
+    def _watch_leaf(self, leaf: torch.Tensor, draft: ValueDraft) -> None:
+        """A leaf lives through many passes, each of which may know it as another version: one hook serves them all."""
+        known = self._leaves.get(id(leaf))
+        if known is not None and known[0]() is leaf:
+            known[1][0] = draft.id
+            return
+        current = [draft.id]
+        self._leaves[id(leaf)] = (weakref.ref(leaf), current)
+        self._handles.append(leaf.register_hook(self._on(current)))  # type: ignore[no-untyped-call]
 
     def watch_inside(self, results: Sequence[torch.Tensor], since: int, kernels: Mapping[int, NodeDraft]) -> None:
         """Notes the gradients of what was computed on the way to `results` inside one call.
@@ -53,7 +65,6 @@ class Gradients:
         """
         with torch._C.DisableTorchFunction():
             roots: list[Any] = [node for tensor in results if (node := _grad_fn(tensor)) is not None]
-            watched = {root._sequence_nr() for root in roots}
             inside: dict[int, Any] = {}
             while roots:
                 node = roots.pop()
@@ -67,7 +78,7 @@ class Gradients:
                 if kernel is None:
                     continue
                 kernel.attrs = {**kernel.attrs, "grad_fn": inside[sequence].name().split("::")[-1]}
-                if sequence not in watched:
+                if self.watched.isdisjoint(kernel.outputs):
                     self.watched.update(kernel.outputs)
                     self._handles.append(inside[sequence].register_prehook(self._all(kernel.outputs)))
 
@@ -81,6 +92,14 @@ class Gradients:
         """Takes every hook off."""
         while self._handles:
             self._handles.pop().remove()
+        self._leaves.clear()
+        self.watched.clear()
+
+    def forget(self, values: Container[int], since: int) -> None:
+        """Lets go of values that were forgotten, of autograd nodes older than `since`, and of hooks that died."""
+        self.watched = {value for value in self.watched if value in values}
+        self._heights = {sequence: height for sequence, height in self._heights.items() if sequence >= since}
+        self._handles = [handle for handle in self._handles if handle.hooks_dict_ref() is not None]
 
     def note(self, value: int, grad: torch.Tensor | None) -> None:
         """Keeps the statistics of a gradient that arrived."""
@@ -97,9 +116,9 @@ class Gradients:
 
         return hook
 
-    def _on(self, value: int) -> Callable[[torch.Tensor], None]:
+    def _on(self, current: list[int]) -> Callable[[torch.Tensor], None]:
         def hook(grad: torch.Tensor) -> None:
-            self.note(value, grad)
+            self.note(current[0], grad)
 
         return hook
 

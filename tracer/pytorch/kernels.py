@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import torch
@@ -73,6 +73,12 @@ class KernelWatch:
     def reset(self) -> None:
         """Autograd nodes made up to now are not of this recording."""
         self._sequence = sequence_number()
+
+    def forget(self, nodes: Container[int], values: Container[int]) -> int:
+        """Lets go of nodes and values that were forgotten; gives the oldest sequence number that is still of use."""
+        self.by_sequence = {number: node for number, node in self.by_sequence.items() if node.id in nodes}
+        self.from_gradient = {value for value in self.from_gradient if value in values}
+        return min(self.by_sequence, default=self._sequence)
 
     def run(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """Runs a kernel and notes it."""

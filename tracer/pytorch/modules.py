@@ -171,7 +171,9 @@ class ModuleWatch:
             draft.name = names.variable(frame, tensor, is_author) or _parameter(module, args, tensor)
         return draft.id
 
-    def _after(self, module: torch.nn.Module, args: Any, kwargs: Any, result: Any) -> None:
+    def _after(self, module: torch.nn.Module, args: Any, *rest: Any) -> None:
+        """After a call; torch leaves the keyword arguments out when it raised."""
+        kwargs, result = rest if len(rest) == 2 else ({}, None)
         backend = self._backend
         if threading.get_ident() != backend.thread or not any(entry[0] is module for entry in self._open):
             return

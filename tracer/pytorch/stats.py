@@ -64,15 +64,25 @@ def _stats(tensor: torch.Tensor) -> Stats:
 def _of_few(numbers: list[float], shape: tuple[int, ...]) -> Stats:
     """The same for a handful of numbers, in Python: a tenth of the time that torch's calls would take."""
     value: Nested = numbers[0] if len(numbers) == 1 else _nest(numbers, shape)
-    finite = [float(number) for number in numbers if math.isfinite(number)]
-    nan = sum(math.isnan(number) for number in numbers)
-    inf = len(numbers) - len(finite) - nan
-    if not finite:
-        return Stats(nan=nan, inf=inf, value=value)
-    mean = math.fsum(finite) / len(finite)
-    std = math.sqrt(math.fsum((number - mean) ** 2 for number in finite) / len(finite))
-    norm = math.hypot(*finite)
-    return Stats(mean, std, min(finite), max(finite), norm, finite.count(0.0), nan, inf, value)
+    total = math.fsum(numbers) if _all_finite(numbers) else None
+    nan = inf = 0
+    if total is None:
+        nan = sum(math.isnan(number) for number in numbers)
+        finite = [number for number in numbers if math.isfinite(number)]
+        inf, numbers = len(numbers) - len(finite) - nan, finite
+        if not numbers:
+            return Stats(nan=nan, inf=inf, value=value)
+        total = math.fsum(numbers)
+    mean = total / len(numbers)
+    std = math.hypot(*[number - mean for number in numbers]) / math.sqrt(len(numbers))
+    low, high = float(min(numbers)), float(max(numbers))
+    return Stats(mean, std, low, high, math.hypot(*numbers), numbers.count(0), nan, inf, value)
+
+
+def _all_finite(numbers: list[float]) -> bool:
+    """Whether no number is NaN or infinite (nor their sum, which is as good a reason to look closer)."""
+    total = sum(numbers)
+    return total - total == 0
 
 
 def _nest(numbers: list[float], shape: tuple[int, ...]) -> Nested:

@@ -122,10 +122,9 @@ class TensorTable:
         self.bind(tensor, draft)
         return draft
 
-    def compact(self) -> list[int]:
-        """Forgets dead tensors; gives the ids of the values that live ones stand for."""
+    def compact(self) -> None:
+        """Forgets dead tensors."""
         self._entries = {key: entry for key, entry in self._entries.items() if entry[0]() is not None}
-        return [entry[1].id for entry in self._entries.values()]
 
     def clear(self) -> None:
         """Forgets everything."""
