@@ -368,11 +368,12 @@ def test_a_custom_function_is_one_call_with_its_inside_below_it(tmp_path: Path) 
     assert named(graph, "w").grad.norm == pytest.approx(3 * math.sqrt(2))
 
 
-def test_batches_of_a_data_loader_come_from_outside(tmp_path: Path) -> None:
-    code = """
+@pytest.mark.parametrize("workers", [0, 1])
+def test_batches_of_a_data_loader_come_from_outside(workers: int, tmp_path: Path) -> None:
+    code = f"""
     data = torch.utils.data.TensorDataset(torch.randn(8, 3), torch.arange(8.))
     model = torch.nn.Linear(3, 1)
-    for features, target in torch.utils.data.DataLoader(data, batch_size=4):
+    for features, target in torch.utils.data.DataLoader(data, batch_size=4, num_workers={workers}):
         loss = (model(features).squeeze(1) - target).square().mean()
         loss.backward()
     """

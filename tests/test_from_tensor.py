@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import nn
 
+import tracer
 from tracer.graph import Graph, Value
 from tracer.pytorch.autograd import from_tensor
 from tracer.pytorch.backward_graph import walk
@@ -234,3 +235,13 @@ def test_a_deep_graph_is_freed_on_a_small_stack_and_in_part() -> None:
     assert x.grad == 1
     del half
     assert functions() == 0
+
+
+def test_the_callers_variables_give_the_names() -> None:
+    W_h = torch.randn(2, 2, requires_grad=True)  # noqa: N806
+    model = torch.nn.Linear(2, 1)
+    loss = model(torch.tanh(torch.ones(1, 2) @ W_h)).sum()
+    graph = tracer.from_tensor(loss)
+    assert {value.name for value in graph.values if value.kind == "parameter"} == {"W_h", "weight", "bias"}
+    assert graph.loss is not None
+    assert graph.loss.name == "loss"

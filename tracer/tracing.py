@@ -55,7 +55,8 @@ def from_tensor(var: Any, params: Any = None) -> Graph:
 
     Args:
         var: A tensor that requires grad, or a nest (dict, list, tuple, dataclass) of tensors.
-        params: Names of parameters: a mapping from name to tensor, or a module.
+        params: Names of parameters: a mapping from name to tensor, a module, or pairs of name and tensor. Without it,
+            the variables of the caller that hold tensors and modules name them.
 
     Returns:
         A graph whose nodes are autograd nodes, leaves first.
@@ -64,8 +65,11 @@ def from_tensor(var: Any, params: Any = None) -> Graph:
         TypeError: There is no tensor in `var`.
     """
     from tracer.pytorch.autograd import from_tensor as read
+    from tracer.pytorch.nests import variables
 
-    return read(var, params)
+    caller = inspect.currentframe()
+    known = variables(caller.f_back.f_locals) if params is None and caller is not None and caller.f_back else params
+    return read(var, known)
 
 
 def _name(target: Any) -> str:

@@ -10,6 +10,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from tracer.builder import NodeDraft
 from tracer.graph import Phase, ValueKind
+from tracer.pytorch.frames import author_frame
 from tracer.pytorch.internals import current_autograd_node, sequence_number
 from tracer.pytorch.schemas import Kernel, attributes, describe
 from tracer.pytorch.standins import call_as, caller
@@ -87,6 +88,8 @@ class KernelWatch:
             return func(*args, **kwargs)
         if backend.calls.current is not None:
             return self._run(func, args, kwargs)
+        if not backend.backward.running and author_frame(2)[2]:
+            return func(*args, **kwargs)  # a data loader unpacks what its workers sent
         with torch._C.DisableTorchFunction():  # outside of a call the function mode is on, and would see what we do
             return self._run(func, args, kwargs)
 

@@ -77,3 +77,17 @@ def names_of(params: Params) -> dict[int, str]:
             f"params must be a module, a dict from name to tensor, or pairs such as model.named_parameters(): {error}"
         ) from error
     return names
+
+
+def variables(names: Mapping[str, Any]) -> dict[str, torch.Tensor]:
+    """The tensors that variables hold, by name, with the parameters of modules; the name of the module stands before
+    them where there are several.
+    """
+    public = {name: held for name, held in names.items() if not name.startswith("_")}
+    modules = {name: held for name, held in public.items() if isinstance(held, torch.nn.Module)}
+    found: dict[str, torch.Tensor] = {}
+    for name, module in modules.items():
+        prefix = f"{name}." if len(modules) > 1 else ""
+        found.update((f"{prefix}{path}", tensor) for path, tensor in module.named_parameters())
+    found.update((name, held) for name, held in public.items() if isinstance(held, torch.Tensor))
+    return found
