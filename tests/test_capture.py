@@ -347,6 +347,21 @@ def test_factories_make_inputs_and_stay_in_the_model(tmp_path: Path) -> None:
     assert graph.producer[named(graph, "x").id].op == "randn"
 
 
+def test_arguments_without_a_variable_bear_the_name_of_the_parameter(tmp_path: Path) -> None:
+    code = """
+    def scaled(features, factor=2):
+        return features * factor
+    class Net(torch.nn.Module):
+        def forward(self, x, mask=None):
+            return x * mask
+    y = scaled(torch.ones(3))
+    z = Net()(torch.ones(2), mask=torch.zeros(2))
+    """
+    recording, _ = run(tmp_path, code, torch=torch)
+    graph = recording.whole
+    assert [graph.value_by_id[value].name for value in graph.inputs] == ["features", "x", "mask"]
+
+
 def test_a_custom_function_is_one_call_with_its_inside_below_it(tmp_path: Path) -> None:
     code = """
     class Double(torch.autograd.Function):

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import ast
 import linecache
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import CodeType, FrameType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from tracer.graph import Source
+
+if TYPE_CHECKING:
+    from tracer.builder import ValueDraft
 
 TESTING = False  # tests set this, so that what degrades silently for users fails loudly for us
 MAX_NAME: Final = 60  # characters; a longer target is no name but an expression
@@ -60,7 +63,7 @@ def site(frame: FrameType) -> Site:
     return found
 
 
-def targets(frame: FrameType, is_author: Any) -> tuple[tuple[str, ...], bool]:
+def targets(frame: FrameType, is_author: Callable[[CodeType], bool]) -> tuple[tuple[str, ...], bool]:
     """The variables the running expression goes to, looking through `return` into the author's calling frames.
 
     Args:
@@ -78,7 +81,59 @@ def targets(frame: FrameType, is_author: Any) -> tuple[tuple[str, ...], bool]:
     return (), False
 
 
-def variable(frame: FrameType | None, wanted: object, is_author: Any) -> str | None:
+class Results:
+    """Gives results the names of the variables they go to; the first name that a value gets stays.
+
+    Args:
+        is_author: Tells whether a code object is the author's.
+    """
+
+    def __init__(self, is_author: Callable[[CodeType], bool]) -> None:
+        self._is_author = is_author
+        self._pending: tuple[Any, list[tuple[ValueDraft, str]]] | None = None
+
+    def assign(self, frame: FrameType, drafts: Sequence[ValueDraft], key: Any = None) -> None:
+        """Names what the expression that `frame` is at has given.
+
+        Args:
+            frame: The author's frame.
+            drafts: The results, in order.
+            key: Tells the author's expression where several calls in a row may stand for it (`sum([...])`, a library's
+                function written in Python): only the last of them is named.
+        """
+        found, each = targets(frame, self._is_author)
+        pairs = _pair(drafts, found, each)
+        if self._pending is not None and (key is None or self._pending[0] != key):
+            self.finish()
+        if key is not None:
+            self._pending = (key, pairs)
+        else:
+            _apply(pairs)
+
+    def finish(self) -> None:
+        """Gives the names that still wait for a later call."""
+        if self._pending is not None:
+            _apply(self._pending[1])
+            self._pending = None
+
+
+def _pair(drafts: Sequence[ValueDraft], found: Sequence[str], each: bool) -> list[tuple[ValueDraft, str]]:
+    if not found:
+        return []
+    if each and len(found) == 1:
+        return [(draft, found[0]) for draft in drafts]
+    if len(found) == 1 and len(drafts) > 1:
+        return [(draft, f"{found[0]}[{index}]") for index, draft in enumerate(drafts)]
+    return list(zip(drafts, found))
+
+
+def _apply(pairs: Sequence[tuple[ValueDraft, str]]) -> None:
+    for draft, name in pairs:
+        if draft.name is None:
+            draft.name = name
+
+
+def variable(frame: FrameType | None, wanted: object, is_author: Callable[[CodeType], bool]) -> str | None:
     """The variable that holds `wanted` in `frame` or in the author's frames around it; None where there is none.
 
     Looks at local variables, at the attributes of `self`, and into lists, tuples and dicts one level deep.
@@ -123,7 +178,10 @@ def _site(frame: FrameType) -> Site:
     try:
         import executing
 
-        node = executing.Source.executing(frame).node
+        found: Any = executing.Source.executing(frame)
+        node = found.node
+        if node is None and len(found.statements or ()) == 1:  # Python 3.10 does not tell `x += y` from its parts
+            node = next((each for each in found.statements if isinstance(each, ast.AugAssign)), None)
     except Exception:
         if TESTING:
             raise

@@ -10,7 +10,7 @@ from types import CodeType, FrameType
 from typing import Any, Final
 
 from tracer import names, scalar
-from tracer.builder import ValueDraft
+from tracer.builder import ScopeDraft, ValueDraft
 from tracer.graph import Stats
 from tracer.recording import Recording
 
@@ -59,6 +59,7 @@ class ScalarBackend:
         self._known: dict[int, tuple[weakref.ref[scalar.Scalar], ValueDraft]] = {}
         self._nodes: dict[int, int] = {}
         self._lines: dict[Any, int] = {}
+        self._results = names.Results(_is_author)
 
     def start(self) -> None:
         """Joins the observers of the engine."""
@@ -68,6 +69,7 @@ class ScalarBackend:
         """Leaves them."""
         if self in scalar.observers:
             scalar.observers.remove(self)
+        self._results.finish()
         self._known.clear()
 
     def pause(self) -> None:
@@ -106,15 +108,20 @@ class ScalarBackend:
         target = f"scalar.{_TARGETS.get(out.op, out.op)}"
         scope = self._builder.scope(kind="function", name=out.op, type=f"tracer.{target}")
         scope.inputs, scope.outputs = inputs, (draft.id,)
+        draft.name = out.name
         if frame is not None:
-            scope.source = names.site(frame).source
-            key = (frame.f_code, frame.f_lasti)
-            scope.call = self._lines.get(key, 0)
-            self._lines[key] = scope.call + 1
-            targets, _ = names.targets(frame, _is_author)
-            draft.name = out.name or (targets[0] if len(targets) == 1 else None)
+            self._describe(scope, draft, frame, out.op)
         node = self._builder.node(out.op, target, inputs, (draft.id,), scope=scope.id)
         self._nodes[draft.id] = node.id
+
+    def _describe(self, scope: ScopeDraft, draft: ValueDraft, frame: FrameType, op: str) -> None:
+        here = names.site(frame)
+        scope.source = here.source
+        line = (frame.f_code, frame.f_lasti)
+        scope.call = self._lines.get(line, 0)
+        self._lines[line] = scope.call + 1
+        direct = here.called is None or here.called == op
+        self._results.assign(frame, [draft], None if direct else (id(frame), frame.f_lasti))
 
     def backward_started(self, root: scalar.Scalar) -> None:
         """A backward begins."""

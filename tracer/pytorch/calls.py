@@ -89,6 +89,7 @@ class CallWatch:
 
     def __init__(self, backend: TorchBackend) -> None:
         self._backend = backend
+        self._asked: set[int] = set()
         self.current: Call | None = None
 
     def run(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
@@ -101,6 +102,7 @@ class CallWatch:
             return self._run_unseen(func, args, kwargs)
         outer, call = self.current, Call(func, frame, direct)
         call.arguments = [(tensor, backend.table.find(tensor)) for tensor in tensors_in((args, kwargs), 4)]
+        call.unknown = [(draft, tensor) for tensor, draft in call.arguments if draft and self._wants_name(draft)]
         self.current = call
         backend.failure_noted = False
         try:
@@ -140,6 +142,13 @@ class CallWatch:
         if call.kernels:
             self._finish(call, result, args, kwargs)
         return result
+
+    def _wants_name(self, draft: ValueDraft) -> bool:
+        """Whether a value that no assignment named may be a parameter of the author's function; asked once for each."""
+        if draft.name is not None or draft.kind not in ("input", "parameter") or draft.id in self._asked:
+            return False
+        self._asked.add(draft.id)
+        return True
 
     def _run_unseen(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """Runs what a data loader does to collate a batch: the batch is where the author's graph begins."""

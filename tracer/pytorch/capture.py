@@ -69,7 +69,7 @@ class TorchBackend:
         self.backward.remove()
         self.gradients.remove()
         self._patches.undo()
-        self.namer.finish()
+        self.namer.results.finish()
         self.table.clear()
         standins.forget()
 
@@ -79,7 +79,7 @@ class TorchBackend:
         if self._modes and functions[-1:] == self._modes[:1] and kernels[-1:] == self._modes[1:]:
             self._leave()
             self.gradients.remove()
-            self.namer.finish()
+            self.namer.results.finish()
             if self.recording.finished:
                 self.modules.remove()
 

@@ -105,7 +105,8 @@ class Gradients:
         """Keeps the statistics of a gradient that arrived."""
         if grad is None or not self._backend.recording.recording:
             return
-        found = stats(grad)
+        draft = self._backend.table.find(grad)  # most gradients are what a kernel has just made
+        found = draft.data if draft is not None else stats(grad)
         if found is not None:
             self._backend.recording.gradient(value, found)
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Container, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from tracer.builder import NodeDraft
+from tracer.builder import NodeDraft, ValueDraft
 from tracer.graph import Phase, ValueKind
 from tracer.pytorch.frames import author_frame
 from tracer.pytorch.internals import current_autograd_node, sequence_number
 from tracer.pytorch.schemas import Kernel, attributes, describe
 from tracer.pytorch.standins import call_as, caller
-from tracer.pytorch.tensors import tensors_in
+from tracer.pytorch.tensors import DTYPES, tensors_in
 
 if TYPE_CHECKING:
     from tracer.pytorch.capture import TorchBackend
@@ -183,7 +184,8 @@ class KernelWatch:
         table = self._backend.table
         base = table.find(viewed) if isinstance(viewed, torch.Tensor) else None
         kind: ValueKind = "result" if node.inputs else "constant"
-        draft = table.add(tensor, kind=kind, view_of=base.id if base is not None else None)
+        known = base.data if base is not None and _shows_the_same(tensor, base) else None
+        draft = table.add(tensor, kind=kind, view_of=base.id if base is not None else None, data=known)
         if kind == "constant" and self._backend.calls.current is None and node.phase == "forward":
             self._backend.namer.name_outsider(draft)
         return draft.id
@@ -197,3 +199,10 @@ class KernelWatch:
             return table.add(tensor, kind="result").id
         kind: ValueKind = old.kind if old.kind in ("parameter", "buffer") else "result"
         return table.add(tensor, kind=kind, name=old.name, version_of=old.id, view_of=old.view_of).id
+
+
+def _shows_the_same(view: torch.Tensor, base: ValueDraft) -> bool:
+    """Whether a view holds all the elements of its base in another shape or order, so that their statistics agree."""
+    if base.data is None or base.data.value is not None or DTYPES.get(view.dtype) != base.dtype:
+        return False
+    return view.numel() == math.prod(base.shape) and 0 not in view.stride()

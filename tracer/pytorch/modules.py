@@ -199,7 +199,7 @@ class ModuleWatch:
         scope.outputs = tuple(draft.id for draft in drafts)
         frame, _, _ = author_frame(2)
         if frame is not None and not self.entered_at(key):
-            backend.namer.assign(frame, drafts)
+            backend.namer.results.assign(frame, drafts)
 
 
 _FUSED: Final = (torch.nn.MultiheadAttention, torch.nn.TransformerEncoderLayer, torch.nn.TransformerEncoder)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -22,7 +22,7 @@ class Namer:
 
     def __init__(self, backend: TorchBackend) -> None:
         self._backend = backend
-        self._pending: tuple[Any, list[tuple[ValueDraft, str]]] | None = None
+        self.results = names.Results(is_author)
 
     def name_unknown(self, call: Call) -> None:
         """Names the values that came into the graph with a call."""
@@ -38,7 +38,7 @@ class Namer:
         draft.kind = "input"
         frame, _, loading = author_frame(1)
         if frame is not None and not loading:
-            self.assign(frame, [draft])
+            self.results.assign(frame, [draft])
 
     def name_results(self, call: Call, drafts: Sequence[ValueDraft]) -> None:
         """Names what a call returned after the variables that the author assigns it to."""
@@ -50,44 +50,4 @@ class Namer:
             return  # the variable holds what the module returns, which may not be this
         called = names.site(frame).called
         direct = called == getattr(call.func, "__name__", None) or (called is None and call.direct)
-        self.assign(frame, drafts, None if direct else key)
-
-    def assign(self, frame: FrameType, drafts: Sequence[ValueDraft], key: Any = None) -> None:
-        """Gives results the names of the variables they go to.
-
-        Args:
-            frame: The author's frame.
-            drafts: The results, in order.
-            key: Tells the author's expression where several calls in a row may stand for it (`sum([...])`, a function
-                of torch's written in Python): only the last of them is named.
-        """
-        targets, each = names.targets(frame, is_author)
-        pairs = _pair(drafts, targets, each)
-        if self._pending is not None and (key is None or self._pending[0] != key):
-            self.finish()
-        if key is not None:
-            self._pending = (key, pairs)
-        else:
-            _apply(pairs)
-
-    def finish(self) -> None:
-        """Gives the names that still wait for a later call."""
-        if self._pending is not None:
-            _apply(self._pending[1])
-            self._pending = None
-
-
-def _pair(drafts: Sequence[ValueDraft], targets: Sequence[str], each: bool) -> list[tuple[ValueDraft, str]]:
-    if not targets:
-        return []
-    if each and len(targets) == 1:
-        return [(draft, targets[0]) for draft in drafts]
-    if len(targets) == 1 and len(drafts) > 1:
-        return [(draft, f"{targets[0]}[{index}]") for index, draft in enumerate(drafts)]
-    return list(zip(drafts, targets))
-
-
-def _apply(pairs: Sequence[tuple[ValueDraft, str]]) -> None:
-    for draft, name in pairs:
-        if draft.name is None:
-            draft.name = name
+        self.results.assign(frame, drafts, None if direct else key)

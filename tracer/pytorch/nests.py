@@ -80,9 +80,7 @@ def names_of(params: Params) -> dict[int, str]:
 
 
 def variables(names: Mapping[str, Any]) -> dict[str, torch.Tensor]:
-    """The tensors that variables hold, by name, with the parameters of modules; the name of the module stands before
-    them where there are several.
-    """
+    """The tensors that variables hold and the parameters of modules, by name; by `module.name` with several modules."""
     public = {name: held for name, held in names.items() if not name.startswith("_")}
     modules = {name: held for name, held in public.items() if isinstance(held, torch.nn.Module)}
     found: dict[str, torch.Tensor] = {}

@@ -15,7 +15,7 @@ from typing import Any, Final
 import torch
 
 from tracer.builder import Builder, NodeDraft, ValueDraft
-from tracer.graph import ValueKind
+from tracer.graph import Stats, ValueKind
 from tracer.pytorch.stats import stats
 
 DTYPES: Final = {
@@ -106,8 +106,9 @@ class TensorTable:
         name: str | None = None,
         view_of: int | None = None,
         version_of: int | None = None,
+        data: Stats | None = None,
     ) -> ValueDraft:
-        """A new value for a tensor, with its facts and statistics, and binds the two."""
+        """A new value for a tensor, with its facts and statistics (unless they are known), and binds the two."""
         draft = self._builder.value(
             kind=kind,
             shape=_shape(tensor),
@@ -115,7 +116,7 @@ class TensorTable:
             device=str(tensor.device),
             nbytes=_nbytes(tensor),
             name=name,
-            data=stats(tensor),
+            data=data or stats(tensor),
             view_of=view_of,
             version_of=version_of,
         )

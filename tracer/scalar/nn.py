@@ -38,8 +38,8 @@ class Neuron(Module):
     """
 
     def __init__(self, nin: int, nonlin: bool = True) -> None:
-        self.w = [Scalar(random.uniform(-1, 1)) for _ in range(nin)]
-        self.b = Scalar(0)
+        self.w = [Scalar(random.uniform(-1, 1), name=f"w[{i}]") for i in range(nin)]
+        self.b = Scalar(0, name="b")
         self.nonlin = nonlin
 
     def __call__(self, x: Sequence[Operand]) -> Scalar:
