@@ -473,3 +473,16 @@ def test_a_wrong_selection_is_refused() -> None:
         tracer.record("none")
     with pytest.raises(ValueError, match="number of a pass from 1"):
         tracer.record(0)
+
+
+def test_control_flow_is_one_operation_with_its_gradient(tmp_path: Path) -> None:
+    code = """
+    y = torch.cond(w.sum() > 0, lambda a: a * 2, lambda a: a - 1, (w,))
+    y.sum().backward()
+    """
+    recording, _ = run(tmp_path, code, torch=torch, w=torch.ones(2, requires_grad=True))
+    graph = recording.graph
+    assert forward(graph) == ["sum", ">", "cond", "sum"]
+    assert graph.producer[named(graph, "y").id].op == "cond"
+    assert named(graph, "w").grad.norm == pytest.approx(math.sqrt(8))
+    assert torch.cond(torch.tensor(True), lambda a: a + 1, lambda a: a - 1, (torch.ones(1),)) == 2  # as before

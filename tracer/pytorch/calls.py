@@ -150,6 +150,29 @@ class CallWatch:
         self._asked.add(draft.id)
         return True
 
+    def run_whole(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        """Runs control flow (`torch.cond`) as one operation whose inside is not seen.
+
+        It compiles its branches, and what torch 2.13 compiles under a dispatch mode fails when called without it later.
+        """
+        backend = self._backend
+        if backend.muted or self.current is not None or not backend.recording.recording:
+            return func(*args, **kwargs)
+        frame, direct, _ = author_frame(2)
+        call = Call(func, frame, direct)
+        with torch._C.DisableTorchFunction():
+            call.arguments = [(tensor, backend.read(tensor)) for tensor in tensors_in((args, kwargs), 4)]
+        with backend.unseen():
+            result = func(*args, **kwargs)
+        with torch._C.DisableTorchFunction():
+            backend.recording.forward_begins()
+            inputs = tuple([draft.id for _, draft in call.arguments if draft is not None])
+            node = backend.builder.node(call.name, f"torch.{call.name}", inputs, (), scope=self.scope(call).id)
+            node.outputs = tuple([backend.table.add(tensor, kind="result").id for tensor in tensors_in(result, 4)])
+            call.kernels.append(node)
+            self._finish(call, result, args, kwargs)
+        return result
+
     def _run_unseen(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """Runs what a data loader does to collate a batch: the batch is where the author's graph begins."""
         self._backend.muted += 1

@@ -7,10 +7,11 @@ gradient. This file holds what they share.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -58,6 +59,8 @@ class TorchBackend:
     def start(self) -> None:
         """Enters the modes, installs the hooks."""
         self._patches.put(torch, "compile", self._before_compiling(torch.compile))
+        for name in ("cond", "while_loop"):
+            self._patches.put(torch, name, self._as_one(getattr(torch, name)))
         self.backward.install()
         self.modules.install()
         self.resume()
@@ -73,10 +76,21 @@ class TorchBackend:
         self.table.clear()
         standins.forget()
 
+    @contextlib.contextmanager
+    def unseen(self) -> Iterator[None]:
+        """Takes the modes off for a while, if they are on top."""
+        mine = self._modes if self._on_top() else []
+        for mode in reversed(mine):
+            mode.__exit__(None, None, None)
+        try:
+            yield
+        finally:
+            for mode in mine:
+                mode.__enter__()
+
     def pause(self) -> None:
         """Leaves the modes, if they are on top; modules are watched as long as their passes must be counted."""
-        functions, kernels = modes()
-        if self._modes and functions[-1:] == self._modes[:1] and kernels[-1:] == self._modes[1:]:
+        if self._modes and self._on_top():
             self._leave()
             self.gradients.remove()
             self.namer.results.finish()
@@ -100,6 +114,11 @@ class TorchBackend:
         self.gradients.forget(self.builder.values, since)
         self.table.compact()
 
+    def _on_top(self) -> bool:
+        """Whether nobody entered modes after ours, which then could not leave."""
+        functions, kernels = modes()
+        return functions[-1:] == self._modes[:1] and kernels[-1:] == self._modes[1:]
+
     def _leave(self) -> None:
         while self._modes:
             self._modes.pop().__exit__(None, None, None)
@@ -112,6 +131,13 @@ class TorchBackend:
             for mode in self._modes[1:]:
                 mode.__class__ = CompilerSafeDispatchMode
             return compile_(*args, **kwargs)
+
+        return run
+
+    def _as_one(self, control_flow: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(control_flow)
+        def run(*args: Any, **kwargs: Any) -> Any:
+            return self.calls.run_whole(control_flow, args, kwargs)
 
         return run
 
