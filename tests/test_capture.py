@@ -486,3 +486,11 @@ def test_control_flow_is_one_operation_with_its_gradient(tmp_path: Path) -> None
     assert graph.producer[named(graph, "y").id].op == "cond"
     assert named(graph, "w").grad.norm == pytest.approx(math.sqrt(8))
     assert torch.cond(torch.tensor(True), lambda a: a + 1, lambda a: a - 1, (torch.ones(1),)) == 2  # as before
+
+
+def test_memory_that_nobody_filled_has_no_statistics() -> None:
+    with tracer.record() as run_:
+        x = torch.empty(3)
+        y = torch.empty_like(x).fill_(2)
+        assert y.sum() == 6
+    assert [value.data is None for value in run_.whole.values[:3]] == [True, True, False]

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _DETACH: Final = torch.ops.aten.detach.default
 _LIFT: Final = torch.ops.aten.lift_fresh.default
 _DEVICE: Final = torch.ops.prim.device.default  # asked thousands of times by fake tensors, and no step of a program
+_UNFILLED: Final = frozenset("empty empty_like empty_strided empty_permuted new_empty new_empty_strided".split())
 _described: dict[Any, Kernel] = {}
 
 
@@ -185,7 +186,8 @@ class KernelWatch:
         base = table.find(viewed) if isinstance(viewed, torch.Tensor) else None
         kind: ValueKind = "result" if node.inputs else "constant"
         known = base.data if base is not None and _shows_the_same(tensor, base) else None
-        draft = table.add(tensor, kind=kind, view_of=base.id if base is not None else None, data=known)
+        filled = node.op not in _UNFILLED
+        draft = table.add(tensor, kind=kind, view_of=base.id if base is not None else None, data=known, filled=filled)
         if kind == "constant" and self._backend.calls.current is None and node.phase == "forward":
             self._backend.namer.name_outsider(draft)
         return draft.id

@@ -107,8 +107,19 @@ class TensorTable:
         view_of: int | None = None,
         version_of: int | None = None,
         data: Stats | None = None,
+        filled: bool = True,
     ) -> ValueDraft:
-        """A new value for a tensor, with its facts and statistics (unless they are known), and binds the two."""
+        """A new value for a tensor, with its facts, and binds the two.
+
+        Args:
+            tensor: The tensor.
+            kind: As for `tracer.graph.Value`.
+            name: As for `tracer.graph.Value`.
+            view_of: As for `tracer.graph.Value`.
+            version_of: As for `tracer.graph.Value`.
+            data: Statistics, where they are known already.
+            filled: Whether its memory holds numbers yet; what an `empty` left there differs from run to run.
+        """
         draft = self._builder.value(
             kind=kind,
             shape=_shape(tensor),
@@ -116,7 +127,7 @@ class TensorTable:
             device=str(tensor.device),
             nbytes=_nbytes(tensor),
             name=name,
-            data=data or stats(tensor),
+            data=data or (stats(tensor) if filled else None),
             view_of=view_of,
             version_of=version_of,
         )
