@@ -9,6 +9,7 @@ from xml.sax.saxutils import escape as _escape_xml
 
 from render import text
 from render.formats import register
+from render.layout.outline import corner_radius
 from render.scene import Box, Edge, Label, Scene, Text
 
 if TYPE_CHECKING:
@@ -93,8 +94,7 @@ def _box(box: Box, prefix: str) -> str:
 def _outline(box: Box, inset: float) -> str:
     """The border; with an inset, the second one inside."""
     width, height = box.width - 2 * inset, box.height - 2 * inset
-    radius = {"rect": 0.0, "rounded": 10.0, "pill": box.height / 2}[box.outline]
-    radius = max(0.0, min(radius, 19.0) - inset)
+    radius = max(0.0, corner_radius(box) - inset)
     fill, line = ("none", 1.0) if inset else (box.fill, box.stroke_width)
     return (
         f'<rect x="{_number(box.x + inset)}" y="{_number(box.y + inset)}" width="{_number(width)}" '
