@@ -34,11 +34,11 @@ def select(graph: Graph, *, level: str = "auto", depth: int | None = None, items
     if level not in CHOICES:
         raise wrong_choice("level", level, CHOICES)
     check_depth(depth)
-    kept = prune(graph if "backward" in items else phase(graph))
+    kept = graph if "backward" in items else phase(graph)
     if level == "autograd":
         if depth is not None:
             raise RenderError("the autograd level has no modules to close: leave out depth, or choose level 'function'")
-        return autograd(kept)
+        return autograd(prune(kept))
     if level == "auto" and depth is None:
         return _fitting(kept, items)
     return _leaving(collapse(kept, level="function" if level == "auto" else level, depth=depth), items)
@@ -52,7 +52,9 @@ def boxes(graph: Graph) -> int:
 
 
 def _leaving(graph: Graph, items: frozenset[str]) -> Graph:
-    return graph if "views" in items else skip(graph)
+    """What is left once calls are closed: a factory inside a closed module is no input of it."""
+    pruned = prune(graph)
+    return pruned if "views" in items else skip(pruned)
 
 
 def _fitting(graph: Graph, items: frozenset[str]) -> Graph:
