@@ -279,7 +279,7 @@ class Graph:
     def to_json(self, *, indent: int | None = None) -> str:
         """The graph as JSON text that `from_json` and `tracer.load` read back equal.
 
-        Fields that have their default value are left out. NaN and infinities, which JSON lacks, are written as
+        Most fields that have their default value are left out. NaN and infinities, which JSON lacks, are written as
         the strings "nan", "inf" and "-inf".
 
         Args:

@@ -71,9 +71,10 @@ def _plain(data: Any) -> Any:
 def _record(item: Any, sources: dict[Source, int]) -> dict[str, Any]:
     """One frozen record as a dict without its defaults; a Source becomes its number in `sources`."""
     out: dict[str, Any] = {}
+    always = _ALWAYS.get(type(item), ())
     for name, default in _DEFAULTS[type(item)]:
         data = getattr(item, name)
-        if default is not MISSING and (data is default or data == default):
+        if default is not MISSING and name not in always and (data is default or data == default):
             continue
         if type(data) is int or type(data) is str or type(data) is bool:
             out[name] = data
@@ -92,6 +93,14 @@ def _default(each: Any) -> Any:
 
 _DEFAULTS: Final = {
     cls: tuple((each.name, _default(each)) for each in fields(cls)) for cls in (Source, Stats, Value, Scope, Node)
+}
+
+
+# What every reader asks for is written even where it has its default.
+_ALWAYS: Final[Mapping[type, tuple[str, ...]]] = {
+    Value: ("name", "kind", "shape"),
+    Scope: ("kind", "name"),
+    Node: ("phase", "inputs", "outputs"),
 }
 
 
