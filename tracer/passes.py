@@ -35,15 +35,18 @@ def split(
         The passes in the order they ended, with `meta["pass"]` counted from 1.
     """
     rootless = {segment.number for segment in segments if not segment.roots}
+    within: dict[int, list[Node]] = {segment.number: [] for segment in segments}
+    for node in run.nodes:
+        within[segment_of[node.id]].append(node)
     taken: set[int] = set()
     chosen: dict[int, set[int]] = {}
     for segment in segments:
         if segment.roots:
-            chosen[segment.number] = _of_roots(run, segment, segment_of, rootless)
+            chosen[segment.number] = _of_roots(run, segment, within[segment.number], segment_of, rootless)
             taken |= chosen[segment.number]
     for segment in segments:
         if not segment.roots:
-            nodes = [node for node in run.nodes if segment_of[node.id] == segment.number and node.id not in taken]
+            nodes = [node for node in within[segment.number] if node.id not in taken]
             chosen[segment.number] = _of_calls(run, segment, nodes)
     parts = [(segments[index], ids) for index, ids in sorted(_by_position(segments, chosen))]
     found = [(segment, ids) for segment, ids in parts if ids]
@@ -94,7 +97,9 @@ def _ancestors(run: Graph, start: Iterable[int], allowed: Any, into: set[int]) -
         stack.extend(node.inputs)
 
 
-def _of_roots(run: Graph, segment: Segment, segment_of: Mapping[int, int], rootless: set[int]) -> set[int]:
+def _of_roots(
+    run: Graph, segment: Segment, own: Sequence[Node], segment_of: Mapping[int, int], rootless: set[int]
+) -> set[int]:
     """The nodes of a segment that ended in a backward."""
 
     def allowed(node: Node) -> bool:
@@ -109,7 +114,6 @@ def _of_roots(run: Graph, segment: Segment, segment_of: Mapping[int, int], rootl
         if node in run.node_by_id:
             ids.add(node)
             _ancestors(run, run.node_by_id[node].inputs, allowed, ids)
-    own = [node for node in run.nodes if segment_of[node.id] == segment.number]
     ids |= {node.id for node in own if node.phase != "forward"}
     _descendants(run, [node for node in own if node.phase == "forward"], allowed, ids)
     return ids
@@ -145,15 +149,16 @@ def _cut(run: Graph, segment: Segment, ids: set[int], grads: Mapping[int, Stats]
     """The graph of the chosen nodes, with the facts that hold in this pass."""
     nodes = tuple(
         node if node.forward is None or node.forward in ids else replace(node, forward=None)
-        for node in run.nodes
-        if node.id in ids and (node.error is None or segment.error is not None)  # else the program caught it
+        for node in map(run.node_by_id.__getitem__, sorted(ids))  # the order in which they ran
+        if node.error is None or segment.error is not None  # else the program caught it
     )
     wanted = {ref for node in nodes for ref in (*node.inputs, *node.outputs)}
     wanted.update(segment.roots)
     scopes = _scopes(run, nodes, wanted)
     made = {value for node in nodes for value in node.outputs}
     explain = {value for node in nodes if node.phase == "forward" for value in node.inputs} if segment.roots else set()
-    values = tuple(_in_pass(value, wanted, made, grads, explain) for value in run.values if value.id in wanted)
+    found = (run.value_by_id[value] for value in sorted(wanted) if value in run.value_by_id)
+    values = tuple(_in_pass(value, wanted, made, grads, explain) for value in found)
     saved = _saved(nodes, values)
     values = tuple(_with(value, {"saved_for_backward": value.id in saved}) for value in values)
     graph = Graph(run.name, nodes, values, scopes, meta=run.meta)
@@ -182,8 +187,7 @@ def _scopes(run: Graph, nodes: Iterable[Node], wanted: set[int]) -> tuple[Scope,
         _with(
             scope, {name: tuple(ref for ref in getattr(scope, name) if ref in wanted) for name in ("inputs", "outputs")}
         )
-        for scope in run.scopes
-        if scope.id in used
+        for scope in map(run.scope_by_id.__getitem__, sorted(used))
     )
 
 

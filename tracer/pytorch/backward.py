@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -58,13 +59,17 @@ class BackwardWatch:
         self._patches.undo()
         self._scopes.clear()
 
+    def _is_watched(self) -> bool:
+        """Whether the recording goes on, in this thread; a patch may be called by others, or outlive its recording."""
+        return bool(self._patches) and threading.get_ident() == self._backend.thread
+
     def _then_resume(self, real: Callable[..., Any]) -> Callable[..., Any]:
         """A function after which the recording may take its modes off or put them on."""
 
         @functools.wraps(real)
         def call(*args: Any, **kwargs: Any) -> Any:
             result = real(*args, **kwargs)
-            if self._patches and not self.running:
+            if self._is_watched() and not self.running:
                 self._backend.recording.author_resumes()
             return result
 
@@ -75,7 +80,7 @@ class BackwardWatch:
 
         def apply(cls: Any, *args: Any, **kwargs: Any) -> Any:
             bound = real.__get__(cls)
-            if not self._patches or self.running:
+            if not self._is_watched() or self.running:
                 return bound(*args, **kwargs)
             return self._backend.calls.run_custom(cls, bound, args, kwargs)
 
@@ -84,7 +89,7 @@ class BackwardWatch:
     def _engine(self, real: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(real)
         def run(outputs: Any, *args: Any, **kwargs: Any) -> Any:
-            if not self._patches or self.running or self._backend.muted:
+            if not self._is_watched() or self.running or self._backend.muted:
                 return real(outputs, *args, **kwargs)
             return self._run(real, outputs, args, kwargs)
 

@@ -94,12 +94,12 @@ class ModuleWatch:
         """Whether a module is given something that was computed in the segment under way."""
         table, builder = self._backend.table, self._backend.builder
         ids = {draft.id for tensor in tensors_in(args) if (draft := table.find(tensor)) is not None}
-        segment = builder.segment.number
-        return any(
-            node.segment == segment and not ids.isdisjoint(node.outputs) and node.inputs
-            for node in reversed(builder.nodes.values())
-            if ids
-        )
+        for node in reversed(builder.nodes.values()):
+            if not ids or node.segment != builder.segment.number:
+                return False
+            if node.inputs and not ids.isdisjoint(node.outputs):
+                return True
+        return False
 
     def _scope(self, module: torch.nn.Module, frame: FrameType | None) -> ScopeDraft:
         site = names.site(frame) if frame is not None else None
