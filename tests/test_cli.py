@@ -56,7 +56,8 @@ def test_every_output_is_written_in_the_format_of_its_suffix(folder: Path) -> No
     ]
     assert (folder / "out.svg").read_text(encoding="utf-8").startswith("<svg")
     assert (folder / "out.png").read_bytes().startswith(b"\x89PNG")
-    assert json.loads((folder / "out.json").read_text(encoding="utf-8"))["schema"] == "graphtrace/1"
+    saved = json.loads((folder / "out.json").read_text(encoding="utf-8"))
+    assert (saved["schema"], saved["meta"]["script"]) == ("graphtrace/1", "one.py")
 
 
 def test_it_says_what_was_captured_and_where_it_was_written(folder: Path) -> None:

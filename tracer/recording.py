@@ -74,10 +74,21 @@ class Recording:
         grads: By segment number, statistics of gradients by value id.
         notes: Sentences a reader of the graph should know.
         recording: Whether operations are being recorded at the moment.
+
+    Args:
+        select: As for `record`.
+        stop: As for `record`.
+        name: What to call the graphs.
+        script: The script that runs, for their `meta`.
     """
 
     def __init__(
-        self, select: Literal["all", "first", "last"] | int, *, stop: bool = False, name: str = "graph"
+        self,
+        select: Literal["all", "first", "last"] | int,
+        *,
+        stop: bool = False,
+        name: str = "graph",
+        script: str | None = None,
     ) -> None:
         if not (select in ("all", "first", "last") or (type(select) is int and select > 0)):
             raise ValueError(f"select is {select!r} (must be 'all', 'first', 'last' or the number of a pass from 1)")
@@ -87,6 +98,7 @@ class Recording:
         self.notes: list[str] = []
         self.recording = False
         self.name = name
+        self._script = script
         self._select = select
         self._wanted = 1 if select == "first" else select if isinstance(select, int) else None
         self._stop = stop
@@ -184,6 +196,8 @@ class Recording:
         if self._counts:
             self.passes += 1
         meta: dict[str, Any] = {"notes": tuple(self.notes)} if self.notes else {}
+        if self._script is not None:
+            meta["script"] = self._script
         torch = sys.modules.get("torch")
         if torch is not None and hasattr(torch, "__version__"):
             meta["torch"] = str(torch.__version__)

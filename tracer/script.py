@@ -198,7 +198,7 @@ def run(
     error: BaseException | None = None
     with _interpreter_state(), script_modules_first(program.folder):
         sys.argv = [program.path, *args]
-        run = Recording(select, stop=stop, name=program.name)
+        run = Recording(select, stop=stop, name=program.name, script=program.path)
         try:
             call = program.load()
             with run:
