@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -14,23 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 import tracer
 from tests.programs import forward, run
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-RNN_CELL = """
-import torch
-torch.manual_seed(0)
-x = torch.randn(1, 10)
-prev_h = torch.randn(1, 20)
-W_h = torch.randn(20, 20, requires_grad=True)
-W_x = torch.randn(20, 10, requires_grad=True)
-i2h = torch.mm(W_x, x.t())
-h2h = torch.mm(W_h, prev_h.t())
-next_h = i2h + h2h
-next_h = next_h.tanh()
-loss = next_h.sum()
-loss.backward()
-"""
+RNN_CELL = (Path(__file__).parents[1] / "demo_models" / "rnn_cell.py").read_text(encoding="utf-8")
 
 MLP = """
 import torch
@@ -88,7 +73,7 @@ def test_every_call_knows_its_line(tmp_path: Path) -> None:
     graph = recording.graph
     source = graph.source(graph.producer[named(graph, "h2h").id])
     assert source is not None
-    assert source.line == 9
+    assert RNN_CELL.splitlines()[source.line - 1] == source.code
     assert source.code == "h2h = torch.mm(W_h, prev_h.t())"
     assert source.file.endswith("program.py")
 

@@ -272,3 +272,24 @@ def test_a_failing_module_warns_of_nothing() -> None:
     with pytest.raises(RuntimeError, match="shapes"), run_:
         layer(x)
     assert [scope.type for scope in run_.graph.scopes] == ["Linear", "torch.nn.functional.linear"]
+
+
+def steps() -> None:
+    """Four steps of plain gradient descent on a model of two parameters."""
+    torch.manual_seed(0)
+    model = nn.Linear(2, 2)
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    for _ in range(4):
+        optimizer.zero_grad()
+        model(torch.ones(1, 2)).sum().backward()
+        optimizer.step()
+
+
+@pytest.mark.parametrize("select", ["all", "first", "last", 2])
+def test_an_update_belongs_to_the_pass_whose_gradients_it_takes(select: Any) -> None:
+    with tracer.record(select) as run_:
+        steps()
+    for graph in run_.graphs:
+        phases = [node.phase for node in graph.nodes]
+        assert phases == sorted(phases, key=["forward", "backward", "update"].index)
+        assert [node.op for node in graph.nodes if node.phase == "update"] == ["add_", "add_"]

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import importlib.abc
-import importlib.machinery
-import importlib.util
 import inspect
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
-from types import ModuleType, TracebackType
+from types import TracebackType
 from typing import Any, Final, Literal, Protocol
 
 from tracer import passes
 from tracer.builder import Builder, Segment
 from tracer.graph import Graph, Stats
+from tracer.imports import AfterImport
 
 # Framework -> module and class that records it. A backend is one entry here; it is loaded when the framework is, so
 # that a program pays for no framework it does not use. Our own engine costs nothing, and is loaded at once.
@@ -106,7 +104,8 @@ class Recording:
         self._closing = False
         self._calls: dict[int, bool] = {}
         self._counts = False
-        self._finder: _AfterImport | None = None
+        self._resumed = False
+        self._finder: AfterImport | None = None
         self._graphs: tuple[Graph, ...] | None = None
         self._run: tuple[Graph, tuple[Segment, ...], dict[int, dict[int, Stats]]] | None = None
         self._entered = False
@@ -157,7 +156,7 @@ class Recording:
         self._entered = True
         self.recording = self._wanted is None or self._wanted == 1
         later = [name for name in BACKENDS if name not in sys.modules and not name.startswith("tracer.")]
-        self._finder = _AfterImport(dict.fromkeys(later, self._load))
+        self._finder = AfterImport(dict.fromkeys(later, self._load))
         try:
             for framework in BACKENDS:
                 if framework not in later:
@@ -226,6 +225,9 @@ class Recording:
         """Before a forward operation: after a backward, the first one starts the next pass."""
         if self._closing:
             self._advance()
+        elif self._resumed:
+            self._resumed = False
+            self.builder.next_segment()  # what came before, on being switched on, was the update of the pass before
 
     def outermost_call(self, module: int, continues: bool) -> None:
         """Before an outermost module call.
@@ -265,7 +267,8 @@ class Recording:
             return
         if not self.recording and self._closing and self.passes + 1 == self._wanted - 1:
             self._advance()  # the next pass is the one that is wanted: record it from its first operation
-        self.recording = self.passes == self._wanted - 1
+        was, self.recording = self.recording, self.passes == self._wanted - 1
+        self._resumed = self._resumed or (self.recording and not was)
         for backend in self._backends:
             backend.resume() if self.recording else backend.pause()
 
@@ -344,58 +347,3 @@ def _plain_modules() -> Iterator[None]:
 # How our own modules are imported in the middle of a user's program; `tracer.script` replaces it while a script with
 # modules of the same names runs.
 our_modules: Callable[[], contextlib.AbstractContextManager[None]] = _plain_modules
-
-
-class _AfterImport(importlib.abc.MetaPathFinder):
-    """Calls back once a module has been imported, without importing it."""
-
-    def __init__(self, callbacks: Mapping[str, Callable[[str], None]]) -> None:
-        self._callbacks = callbacks
-        self._busy = False
-
-    def install(self) -> None:
-        sys.meta_path.insert(0, self)
-
-    def remove(self) -> None:
-        with contextlib.suppress(ValueError):
-            sys.meta_path.remove(self)
-
-    def find_spec(self, name: str, path: Any = None, target: ModuleType | None = None) -> Any:
-        """The spec that the other finders give, with a loader that calls back."""
-        if name not in self._callbacks or self._busy:
-            return None
-        self._busy = True
-        try:
-            spec = importlib.util.find_spec(name)
-        finally:
-            self._busy = False
-        if spec is not None and spec.loader is not None:
-            spec.loader = _Loader(spec.loader, self)
-        return spec
-
-    def loaded(self, name: str) -> None:
-        if self in sys.meta_path:
-            self._callbacks[name](name)
-
-
-class _Loader(importlib.abc.Loader):
-    """A loader that does what the real one does and then calls back."""
-
-    def __init__(self, real: Any, finder: _AfterImport) -> None:
-        self._real = real
-        self._finder = finder
-
-    def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType | None:
-        """As the real loader does."""
-        return self._real.create_module(spec)  # type: ignore[no-any-return]
-
-    def exec_module(self, module: ModuleType) -> None:
-        """Runs the module, gives it its real loader back, and calls back."""
-        self._real.exec_module(module)
-        if module.__spec__ is not None:
-            module.__spec__.loader = self._real
-        module.__loader__ = self._real
-        self._finder.loaded(module.__name__)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._real, name)

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 _DETACH: Final = torch.ops.aten.detach.default
 _LIFT: Final = torch.ops.aten.lift_fresh.default
-_DEVICE: Final = torch.ops.prim.device.default  # asked thousands of times by fake tensors, and no step of a program
+_NO_STEPS: Final = frozenset(
+    ("prim", "profiler")
+)  # namespaces: fake tensors ask for devices, optimizers time themselves
 _UNFILLED: Final = frozenset("empty empty_like empty_strided empty_permuted new_empty new_empty_strided".split())
 _described: dict[Any, Kernel] = {}
 
@@ -86,7 +88,7 @@ class KernelWatch:
     def run(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """Runs a kernel and notes it."""
         backend = self._backend
-        if backend.muted or func is _DEVICE or not backend.recording.recording:
+        if backend.muted or not backend.recording.recording or getattr(func, "namespace", None) in _NO_STEPS:
             return func(*args, **kwargs)
         if backend.calls.current is not None:
             return self._run(func, args, kwargs)
