@@ -285,6 +285,39 @@ def steps() -> None:
         optimizer.step()
 
 
+def steps_by_hand() -> None:
+    """The same without modules, so that only operations tell where a step begins."""
+    w, x = torch.ones(2, 2, requires_grad=True), torch.ones(1, 2)
+    optimizer = torch.optim.SGD([w, torch.ones(1, requires_grad=True)], 0.1)
+    for _ in range(4):
+        optimizer.zero_grad()
+        (x @ w).sum().backward()
+        optimizer.step()
+
+
+def steps_of_scalars() -> None:
+    """The same on the scalar engine."""
+    w = Scalar(1.0)
+    for _ in range(4):
+        loss = w * w
+        w.grad = 0.0
+        loss.backward()
+        w.data -= 0.1 * w.grad
+
+
+OPERATIONS = {steps: ["t", "addmm", "sum"], steps_by_hand: ["mm", "sum"], steps_of_scalars: ["*"]}
+
+
+@pytest.mark.parametrize("program", OPERATIONS)
+@pytest.mark.parametrize("select", ["all", "first", "last", 2])
+def test_a_pass_ends_before_the_first_operation_of_the_next(select: Any, program: Any) -> None:
+    with tracer.record(select) as run_:
+        program()
+    assert run_.graphs
+    for graph in run_.graphs:
+        assert [node.op for node in graph.nodes if node.phase == "forward" and node.inputs] == OPERATIONS[program]
+
+
 @pytest.mark.parametrize("select", ["all", "first", "last", 2])
 def test_an_update_belongs_to_the_pass_whose_gradients_it_takes(select: Any) -> None:
     with tracer.record(select) as run_:

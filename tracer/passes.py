@@ -135,7 +135,8 @@ def _of_calls(run: Graph, segment: Segment, nodes: Sequence[Node]) -> set[int]:
 
 def _descendants(run: Graph, forward: Sequence[Node], allowed: Any, ids: set[int]) -> None:
     """Adds the later nodes that read what a chosen node made, each with what else it was computed from."""
-    made = {value for node in ids for value in run.node_by_id[node].outputs}
+    chosen = (run.node_by_id[node] for node in ids)
+    made = {value for node in chosen if node.phase == "forward" for value in node.outputs}
     for node in forward:
         if node.id in ids or not any(value in made for value in node.inputs):
             continue

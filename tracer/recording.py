@@ -221,13 +221,18 @@ class Recording:
 
     # What the backends tell.
 
-    def forward_begins(self) -> None:
-        """Before a forward operation: after a backward, the first one starts the next pass."""
+    def forward_begins(self) -> bool:
+        """Before a forward operation: after a backward, the first one starts the next pass.
+
+        Returns:
+            Whether the operation is to be recorded: it may begin a pass that is not wanted.
+        """
         if self._closing:
             self._advance()
         elif self._resumed:
             self._resumed = False
             self.builder.next_segment()  # what came before, on being switched on, was the update of the pass before
+        return self.recording
 
     def outermost_call(self, module: int, continues: bool) -> None:
         """Before an outermost module call.

@@ -99,9 +99,8 @@ class ScalarBackend:
 
     def operation(self, out: scalar.Scalar) -> None:
         """An operation made `out` from its operands."""
-        if not self._recording.recording:
+        if not self._recording.recording or not self._recording.forward_begins():
             return
-        self._recording.forward_begins()
         frame = _author_frame()
         inputs = tuple([self._value(operand, frame).id for operand in out.operands])
         draft = self._add(out, "result")

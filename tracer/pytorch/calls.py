@@ -164,8 +164,9 @@ class CallWatch:
             call.arguments = [(tensor, backend.read(tensor)) for tensor in tensors_in((args, kwargs), 4)]
         with backend.unseen():
             result = func(*args, **kwargs)
+        if not backend.recording.forward_begins():
+            return result
         with torch._C.DisableTorchFunction():
-            backend.recording.forward_begins()
             inputs = tuple([draft.id for _, draft in call.arguments if draft is not None])
             node = backend.builder.node(call.name, f"torch.{call.name}", inputs, (), scope=self.scope(call).id)
             node.outputs = tuple([backend.table.add(tensor, kind="result").id for tensor in tensors_in(result, 4)])
