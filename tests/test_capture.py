@@ -479,3 +479,8 @@ def test_memory_that_nobody_filled_has_no_statistics() -> None:
         y = torch.empty_like(x).fill_(2)
         assert y.sum() == 6
     assert [value.data is None for value in run_.whole.values[:3]] == [True, True, False]
+    with tracer.record() as run_:
+        weight = nn.Parameter(torch.empty(2, 2))
+        weight.detach().reshape(-1)
+        nn.init.ones_(weight)
+    assert [value.data is None for value in run_.whole.values] == [True] * (len(run_.whole.values) - 1) + [False]

@@ -31,7 +31,8 @@ def test_a_recording_changes_nothing_and_gives_a_graph(name: str) -> None:
         recorded = ZOO[name]()
     assert same(plain, recorded)
     assert torch.equal(plain_state, torch.get_rng_state())
-    assert tracer.Graph.from_json(run.whole.to_json()) == run.whole
+    text = run.whole.to_json()  # compared as text, for NaN does not equal itself
+    assert tracer.Graph.from_json(text).to_json() == text
     assert run.graphs
     for graph in run.graphs:
         assert render.render(graph, "svg").startswith("<svg")

@@ -188,7 +188,7 @@ class KernelWatch:
         base = table.find(viewed) if isinstance(viewed, torch.Tensor) else None
         kind: ValueKind = "result" if node.inputs else "constant"
         known = base.data if base is not None and _shows_the_same(tensor, base) else None
-        filled = node.op not in _UNFILLED
+        filled = None if base is not None else node.op not in _UNFILLED
         draft = table.add(tensor, kind=kind, view_of=base.id if base is not None else None, data=known, filled=filled)
         if kind == "constant" and self._backend.calls.current is None and node.phase == "forward":
             self._backend.namer.name_outsider(draft)

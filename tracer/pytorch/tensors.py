@@ -54,6 +54,7 @@ class TensorTable:
         self._builder = builder
         self._entries: dict[int, tuple[weakref.ref[torch.Tensor], ValueDraft, int, int | None]] = {}
         self._writes: dict[int, tuple[int, NodeDraft | None]] = {}
+        self._unfilled: set[int] = set()
 
     def find(self, tensor: torch.Tensor) -> ValueDraft | None:
         """The value of a tensor in its present version; None for a tensor that was not seen."""
@@ -96,6 +97,7 @@ class TensorTable:
         """Notes that `node` wrote the memory of `tensor`: every other tensor on it has a new version."""
         key = storage_key(tensor)
         if key is not None:
+            self._unfilled.discard(key)
             self._writes[key] = (self._writes.get(key, (0, None))[0] + 1, node)
 
     def add(
@@ -107,7 +109,7 @@ class TensorTable:
         view_of: int | None = None,
         version_of: int | None = None,
         data: Stats | None = None,
-        filled: bool = True,
+        filled: bool | None = None,
     ) -> ValueDraft:
         """A new value for a tensor, with its facts, and binds the two.
 
@@ -118,8 +120,10 @@ class TensorTable:
             view_of: As for `tracer.graph.Value`.
             version_of: As for `tracer.graph.Value`.
             data: Statistics, where they are known already.
-            filled: Whether its memory holds numbers yet; what an `empty` left there differs from run to run.
+            filled: Whether its memory holds numbers yet: what an `empty` left there differs from run to run. None for
+                a tensor on memory that is known already (a view, a parameter made of a tensor).
         """
+        filled = self._is_filled(tensor, filled)
         draft = self._builder.value(
             kind=kind,
             shape=_shape(tensor),
@@ -134,6 +138,16 @@ class TensorTable:
         self.bind(tensor, draft)
         return draft
 
+    def _is_filled(self, tensor: torch.Tensor, filled: bool | None) -> bool:
+        key = storage_key(tensor)
+        if filled is None or key is None:
+            return filled is not False and key not in self._unfilled
+        if filled:
+            self._unfilled.discard(key)
+        else:
+            self._unfilled.add(key)
+        return filled
+
     def compact(self) -> None:
         """Forgets dead tensors."""
         self._entries = {key: entry for key, entry in self._entries.items() if entry[0]() is not None}
@@ -142,6 +156,7 @@ class TensorTable:
         """Forgets everything."""
         self._entries.clear()
         self._writes.clear()
+        self._unfilled.clear()
 
 
 def _shape(tensor: torch.Tensor) -> tuple[int, ...]:
