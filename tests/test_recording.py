@@ -257,7 +257,7 @@ def test_hooks_and_memory_do_not_pile_up_over_passes() -> None:
     calls: list[int] = []
     with tracer.record("last") as run_:
         real = run_.gradient
-        run_.gradient = lambda value, grad: (calls.append(value), real(value, grad))[1]  # type: ignore[method-assign]
+        run_.gradient = lambda value, *given: (calls.append(value), real(value, *given))[1]  # type: ignore[method-assign]
         for _ in range(30):
             optimizer.zero_grad()
             model(torch.ones(1, 2)).sum().backward()

@@ -30,6 +30,7 @@ class ValueDraft:
     requires_grad: bool
     data: Stats | None
     grad: Stats | None
+    gradient: int | None
     no_grad_reason: str | None
     view_of: int | None
     version_of: int | None
@@ -67,6 +68,7 @@ class NodeDraft:
     scope: int | None
     forward: int | None
     attrs: Mapping[str, Any]
+    call: str
     cost: Mapping[str, float]
     error: str | None
     segment: int
@@ -136,7 +138,7 @@ class Builder:
         draft.nbytes = nbytes
         draft.requires_grad = requires_grad
         draft.data = data
-        draft.grad = None
+        draft.grad = draft.gradient = None
         draft.no_grad_reason = None
         draft.view_of = view_of
         draft.version_of = version_of
@@ -201,6 +203,7 @@ class Builder:
         draft.scope = scope if scope is not None else self.stack[-1] if self.stack else None
         draft.forward = forward
         draft.attrs = attrs
+        draft.call = ""
         draft.cost = _EMPTY
         draft.error = error
         draft.segment = len(self.segments) - 1

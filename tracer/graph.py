@@ -103,6 +103,7 @@ class Value:
         requires_grad: Whether a gradient may flow to it.
         data: Statistics of its elements; None where they were not recorded.
         grad: Statistics of its gradient, None until backward has reached it.
+        gradient: The value that arrived as its gradient in this pass, where it is one of the graph's.
         no_grad_reason: Why there is no gradient, in words, where a user could expect one.
         view_of: The value whose memory it shares, for views.
         version_of: The previous version of the same tensor, when an in-place operation made this one.
@@ -119,6 +120,7 @@ class Value:
     requires_grad: bool = False
     data: Stats | None = None
     grad: Stats | None = None
+    gradient: int | None = None
     no_grad_reason: str | None = None
     view_of: int | None = None
     version_of: int | None = None
@@ -172,7 +174,9 @@ class Node:
         outputs: Value ids it made, in order.
         scope: The innermost scope it ran in.
         forward: For a backward node, the id of the node it differentiates.
-        attrs: Its arguments that are no tensors, by name.
+        attrs: Its arguments that are no tensors, by name, long ones cut: for reading.
+        call: All its arguments as Python text, for running it again: `t0`, `t1`, ... are the tensors, counted as in
+            `inputs`; `...` stands for what is no plain data. Empty for the scalar engine.
         cost: Any of `flops`, `bytes`, `seconds`.
         error: The message, where the operation failed.
     """
@@ -186,6 +190,7 @@ class Node:
     scope: int | None = None
     forward: int | None = None
     attrs: Mapping[str, Any] = field(default_factory=_nothing)
+    call: str = ""
     cost: Mapping[str, float] = field(default_factory=_nothing)
     error: str | None = None
 

@@ -16,12 +16,14 @@ from typing import Any
 from tracer.builder import Segment
 from tracer.graph import Graph, Node, Scope, Stats, Value
 
+Gradient = tuple[Stats | None, int | None]  # statistics, and which value it is where that is known
+
 
 def split(
     run: Graph,
     segments: Sequence[Segment],
     segment_of: Mapping[int, int],
-    grads: Mapping[int, Mapping[int, Stats]],
+    grads: Mapping[int, Mapping[int, Gradient]],
 ) -> tuple[Graph, ...]:
     """Cuts a whole run into its passes.
 
@@ -29,7 +31,7 @@ def split(
         run: Everything that was recorded.
         segments: The stretches of the run, in order.
         segment_of: Number of the segment of each node, by node id.
-        grads: By segment number, the statistics of the gradients that arrived in it, by value id.
+        grads: By segment number, the gradients that arrived in it, by value id.
 
     Returns:
         The passes in the order they ended, with `meta["pass"]` counted from 1.
@@ -58,7 +60,7 @@ def split(
     )
 
 
-def whole(run: Graph, segments: Sequence[Segment], grads: Mapping[int, Mapping[int, Stats]]) -> Graph:
+def whole(run: Graph, segments: Sequence[Segment], grads: Mapping[int, Mapping[int, Gradient]]) -> Graph:
     """The whole run as one graph; its loss is the last value that a backward started from."""
     roots = [root for segment in segments for root in segment.roots]
     error = next((segment.error for segment in segments if segment.error is not None), None)
@@ -72,12 +74,12 @@ def _by_position(segments: Sequence[Segment], chosen: Mapping[int, set[int]]) ->
 
 
 def _merged(
-    grads: Mapping[int, Mapping[int, Stats]], segment: Segment, segment_of: Mapping[int, int], ids: Collection[int]
-) -> Mapping[int, Stats]:
+    grads: Mapping[int, Mapping[int, Gradient]], segment: Segment, segment_of: Mapping[int, int], ids: Collection[int]
+) -> Mapping[int, Gradient]:
     """The gradients of a pass: those of its own segment, or of every segment when it is the whole run."""
     if segment.roots or grads.get(segment.number):
         return grads.get(segment.number, {})
-    merged: dict[int, Stats] = {}
+    merged: dict[int, Gradient] = {}
     for number in sorted({segment_of[node] for node in ids}):
         merged.update(grads.get(number, {}))
     return merged
@@ -146,7 +148,7 @@ def _descendants(run: Graph, forward: Sequence[Node], allowed: Any, ids: set[int
         made.update(value for new in ids - before for value in run.node_by_id[new].outputs)
 
 
-def _cut(run: Graph, segment: Segment, ids: set[int], grads: Mapping[int, Stats], number: int) -> Graph:
+def _cut(run: Graph, segment: Segment, ids: set[int], grads: Mapping[int, Gradient], number: int) -> Graph:
     """The graph of the chosen nodes, with the facts that hold in this pass."""
     nodes = tuple(
         node if node.forward is None or node.forward in ids else replace(node, forward=None)
@@ -192,14 +194,15 @@ def _scopes(run: Graph, nodes: Iterable[Node], wanted: set[int]) -> tuple[Scope,
     )
 
 
-def _in_pass(value: Value, wanted: set[int], made: set[int], grads: Mapping[int, Stats], explain: set[int]) -> Value:
+def _in_pass(value: Value, wanted: set[int], made: set[int], grads: Mapping[int, Gradient], explain: set[int]) -> Value:
     """A value as this pass knows it: what another pass computed comes from outside here."""
     grad = grads.get(value.id)
     changes: dict[str, Any] = {}
     if value.kind == "result" and value.id not in made:
         changes["kind"] = "input"
     if grad is not None:
-        changes["grad"] = grad
+        changes["grad"], gradient = grad
+        changes["gradient"] = gradient if gradient in wanted else None
     elif value.id in explain:
         changes["no_grad_reason"] = _no_grad_reason(value)
     if value.view_of not in wanted:

@@ -7,7 +7,7 @@ import importlib
 import inspect
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import TracebackType
 from typing import Any, Final, Literal, Protocol
@@ -31,6 +31,20 @@ class NothingRecorded(LookupError):  # noqa: N818 - reads as the sentence it is
 
 class PassComplete(BaseException):
     """Ends the program once the selected pass is complete; a BaseException, so that `except Exception` lets it by."""
+
+
+@dataclass
+class Materials:
+    """What a run was computed from, besides its own results; kept by `record(keep=True)`.
+
+    Attributes:
+        values: Copies of the tensors that no node made (inputs, parameters, buffers, constants), by value id, as they
+            were when they were first met. Those that shared memory share it here.
+        states: States of the random generator before each kernel that draws from one, by node id.
+    """
+
+    values: dict[int, Any] = field(default_factory=dict)
+    states: dict[int, Any] = field(default_factory=dict)
 
 
 class Backend(Protocol):
@@ -69,13 +83,15 @@ class Recording:
         builder: Where the backends put what they see.
         passes: Passes seen so far, also those that are not kept; once the selected one is complete, only those that
             end in a backward are counted, for watching modules would slow the program down.
-        grads: By segment number, statistics of gradients by value id.
+        grads: By segment number, the gradients that arrived, by value id.
         notes: Sentences a reader of the graph should know.
         recording: Whether operations are being recorded at the moment.
+        materials: What the run was computed from, with `keep`; None without.
 
     Args:
         select: As for `record`.
         stop: As for `record`.
+        keep: As for `record`.
         name: What to call the graphs.
         script: The script that runs, for their `meta`.
     """
@@ -85,6 +101,7 @@ class Recording:
         select: Literal["all", "first", "last"] | int,
         *,
         stop: bool = False,
+        keep: bool = False,
         name: str = "graph",
         script: str | None = None,
     ) -> None:
@@ -92,7 +109,8 @@ class Recording:
             raise ValueError(f"select is {select!r} (must be 'all', 'first', 'last' or the number of a pass from 1)")
         self.builder = Builder()
         self.passes = 0
-        self.grads: dict[int, dict[int, Stats]] = {}
+        self.grads: dict[int, dict[int, passes.Gradient]] = {}
+        self.materials = Materials() if keep else None
         self.notes: list[str] = []
         self.recording = False
         self.name = name
@@ -107,7 +125,7 @@ class Recording:
         self._resumed = False
         self._finder: AfterImport | None = None
         self._graphs: tuple[Graph, ...] | None = None
-        self._run: tuple[Graph, tuple[Segment, ...], dict[int, dict[int, Stats]]] | None = None
+        self._run: tuple[Graph, tuple[Segment, ...], dict[int, dict[int, passes.Gradient]]] | None = None
         self._entered = False
 
     # What the user asks for.
@@ -262,9 +280,9 @@ class Recording:
             self.builder.segment.visited.update(visited)
             self.builder.segment.line = line
 
-    def gradient(self, value: int, grad: Stats) -> None:
-        """The gradient of a value arrived."""
-        self.grads.setdefault(self.builder.segment.number, {})[value] = grad
+    def gradient(self, value: int, grad: Stats | None, made: int | None = None) -> None:
+        """The gradient of a value arrived, which is the value `made` where that is known."""
+        self.grads.setdefault(self.builder.segment.number, {})[value] = grad, made
 
     def author_resumes(self) -> None:
         """The program is between two operations, where modes may be taken off or put on."""
@@ -308,7 +326,9 @@ def _numbered(graph: Graph, number: int) -> Graph:
     return replace(graph, meta={**graph.meta, "pass": number})
 
 
-def record(select: Literal["all", "first", "last"] | int = "all", *, stop: bool = False) -> Recording:
+def record(
+    select: Literal["all", "first", "last"] | int = "all", *, stop: bool = False, keep: bool = False
+) -> Recording:
     """Records what runs inside a `with` block, in torch or on the scalar engine, one pass or many.
 
     A pass is one forward computation and, where the program takes it, its backward and the update after it. Outside
@@ -317,6 +337,8 @@ def record(select: Literal["all", "first", "last"] | int = "all", *, stop: bool 
     Args:
         select: Which passes to keep: `all`, `first`, `last`, or a number from 1.
         stop: End the block once the selected pass is complete, by raising `PassComplete`, which leaves the block.
+        keep: Keep copies of the tensors that came from outside and of the states of random generators, as `materials`,
+            so that `tracer.pytorch.replay` can run the graph again. Without it no tensor is kept.
 
     Returns:
         A context manager; after the block its `graph` is the last pass and `graphs` holds every pass kept.
@@ -341,7 +363,7 @@ def record(select: Literal["all", "first", "last"] | int = "all", *, stop: bool 
     name = "graph"
     if caller is not None and caller.f_code.co_name != "<module>":
         name = caller.f_code.co_name
-    return Recording(select, stop=stop, name=name)
+    return Recording(select, stop=stop, keep=keep, name=name)
 
 
 @contextlib.contextmanager

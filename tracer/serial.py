@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, fields
 from pathlib import Path
@@ -158,7 +159,7 @@ def _text(data: Any, where: str) -> str:
         raise GraphError(f"{where} must be text, not {_short(data)}")
     if len(data) > MAX_TEXT:
         raise GraphError(f"{where} has {len(data):,} characters (at most {MAX_TEXT:,})")
-    return data
+    return sys.intern(data)  # names of operators and their arguments repeat
 
 
 def _int(data: Any, where: str) -> int:
@@ -280,4 +281,7 @@ def _value_references(graph: Graph) -> Iterator[tuple[str, tuple[int, ...]]]:
     for scope in graph.scopes:
         yield f"scope {scope.id}", scope.inputs + scope.outputs
     for value in graph.values:
-        yield f"value {value.id}", tuple(ref for ref in (value.view_of, value.version_of) if ref is not None)
+        yield (
+            f"value {value.id}",
+            tuple(ref for ref in (value.view_of, value.version_of, value.gradient) if ref is not None),
+        )

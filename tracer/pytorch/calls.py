@@ -240,7 +240,10 @@ class CallWatch:
     def _read_gradient(self, result: torch.Tensor, owner: torch.Tensor) -> None:
         """The author took `w.grad`: what is computed from it, without a gradient of its own, is an update."""
         table = self._backend.table
-        draft = table.find(result) or table.add(result, kind="input")
+        draft = table.find(result)
+        if draft is None:
+            draft = table.add(result, kind="input")
+            self._backend.keeper.value(draft, result)
         if draft.name is None:
             held = table.find(owner)
             draft.name = f"{held.name}.grad" if held is not None and held.name else None

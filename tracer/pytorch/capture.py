@@ -23,6 +23,7 @@ from tracer.pytorch.calls import CallWatch, FunctionMode
 from tracer.pytorch.gradients import Gradients
 from tracer.pytorch.internals import modes
 from tracer.pytorch.kernels import CompilerSafeDispatchMode, DispatchMode, KernelWatch
+from tracer.pytorch.materials import Keeper
 from tracer.pytorch.modules import ModuleWatch
 from tracer.pytorch.naming import Namer
 from tracer.pytorch.patches import Patches
@@ -42,7 +43,8 @@ class TorchBackend:
     def __init__(self, recording: Recording) -> None:
         self.recording = recording
         self.builder = recording.builder
-        self.table = TensorTable(self.builder)
+        self.keeper = Keeper(recording.materials)
+        self.table = TensorTable(self.builder, self.keeper)
         self.namer = Namer(self)
         self.calls = CallWatch(self)
         self.kernels = KernelWatch(self)
@@ -175,6 +177,7 @@ class TorchBackend:
     def _meet(self, tensor: torch.Tensor) -> ValueDraft:
         """A tensor that was made before the recording, or out of its sight."""
         draft = self.table.add(tensor, kind=self.modules.kind(tensor), name=self.modules.tensor_name(tensor))
+        self.keeper.value(draft, tensor)
         if self.calls.current is not None and draft.name is None:
             self.calls.current.unknown.append((draft, tensor))
         return draft

@@ -106,9 +106,9 @@ class Gradients:
         if grad is None or not self._backend.recording.recording:
             return
         draft = self._backend.table.find(grad)  # most gradients are what a kernel has just made
-        found = draft.data if draft is not None else stats(grad)
-        if found is not None:
-            self._backend.recording.gradient(value, found)
+        found, made = (stats(grad), None) if draft is None else (draft.data, draft.id)
+        if found is not None or made is not None:
+            self._backend.recording.gradient(value, found, made)
 
     def _at(self, index: int, value: int) -> Callable[[tuple[torch.Tensor | None, ...]], None]:
         def hook(grads: tuple[torch.Tensor | None, ...]) -> None:

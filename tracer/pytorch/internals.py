@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import torch
@@ -24,6 +25,26 @@ def modes() -> tuple[list[Any], list[Any]]:
     overrides: Any = torch.overrides
     dispatch: Any = torch.utils._python_dispatch
     return overrides._get_current_function_mode_stack(), dispatch._get_current_dispatch_mode_stack()
+
+
+@contextlib.contextmanager
+def natively() -> Iterator[None]:
+    """Takes away whatever may stand between a call and its kernel: modes, gradients, autocast, inference mode."""
+    dispatch: Any = torch.utils._python_dispatch
+    internals: Any = torch._C
+    with (
+        internals.DisableTorchFunction(),
+        internals._DisableFuncTorch(),
+        internals._DisableAutocast(),
+        torch.inference_mode(False),
+        torch.no_grad(),
+    ):
+        modes = [dispatch._pop_mode() for _ in range(internals._len_torch_dispatch_stack())]
+        try:
+            yield
+        finally:
+            for mode in reversed(modes):
+                dispatch._push_mode(mode)
 
 
 def forget_module_hook(handle: Any) -> None:

@@ -11,6 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from tracer.builder import NodeDraft, ValueDraft
 from tracer.graph import Phase, ValueKind
+from tracer.pytorch.arguments import write
 from tracer.pytorch.frames import author_frame
 from tracer.pytorch.internals import current_autograd_node, sequence_number
 from tracer.pytorch.schemas import Kernel, attributes, describe
@@ -112,6 +113,8 @@ class KernelWatch:
         if phase == "forward" and not backend.recording.forward_begins():
             return call_as(caller(3), func, args, kwargs)
         node = self._node(kernel, inputs, phase, attributes(kernel, args, kwargs))
+        node.call = write(args, kwargs)
+        backend.keeper.state(node, func, args, kwargs)
         try:
             result = call_as(caller(3), func, args, kwargs)
         except Exception as error:
@@ -119,6 +122,8 @@ class KernelWatch:
             backend.failure_noted = True
             raise
         node.outputs = self._results(kernel, node, args, kwargs, result)
+        if func is _LIFT:
+            backend.keeper.value(backend.builder.values[node.outputs[0]], result)
         if phase == "update":
             values = backend.builder.values
             self.from_gradient.update(ref for ref in node.outputs if values[ref].kind == "result")

@@ -10,13 +10,16 @@ from __future__ import annotations
 import dataclasses
 import weakref
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import torch
 
 from tracer.builder import Builder, NodeDraft, ValueDraft
 from tracer.graph import Stats, ValueKind
 from tracer.pytorch.stats import stats
+
+if TYPE_CHECKING:
+    from tracer.pytorch.materials import Keeper
 
 DTYPES: Final = {
     dtype: str(dtype).removeprefix("torch.") for dtype in vars(torch).values() if isinstance(dtype, torch.dtype)
@@ -50,8 +53,9 @@ def storage_key(tensor: torch.Tensor) -> int | None:
 class TensorTable:
     """Live tensors -> values of a `Builder`."""
 
-    def __init__(self, builder: Builder) -> None:
+    def __init__(self, builder: Builder, keeper: Keeper) -> None:
         self._builder = builder
+        self._keeper = keeper
         self._entries: dict[int, tuple[weakref.ref[torch.Tensor], ValueDraft, int, int | None]] = {}
         self._writes: dict[int, tuple[int, NodeDraft | None]] = {}
         self._unfilled: set[int] = set()
@@ -85,6 +89,7 @@ class TensorTable:
                 writer.inputs = (*writer.inputs, old.id)
         else:
             draft.kind = "input"
+            self._keeper.value(draft, tensor)
         return draft
 
     def bind(self, tensor: torch.Tensor, draft: ValueDraft) -> None:
