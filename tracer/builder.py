@@ -6,7 +6,8 @@ pass is settled afterwards, by `tracer.passes`, from the segments noted here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -55,9 +56,9 @@ class ScopeDraft:
 
 
 class NodeDraft:
-    """A `Node` under construction: the same fields, open to change, and the segment of the run it fell in."""
+    """A `Node` under construction: the same fields, open to change."""
 
-    __slots__ = (*Node.__dataclass_fields__, "segment")
+    __slots__ = tuple(Node.__dataclass_fields__)
 
     id: int
     op: str
@@ -71,7 +72,6 @@ class NodeDraft:
     call: str
     cost: Mapping[str, float]
     error: str | None
-    segment: int
 
 
 @dataclass
@@ -81,16 +81,23 @@ class Segment:
     Attributes:
         number: From 0, in the order of the run.
         roots: Values that backward started from; empty where none ran.
-        visited: Forward nodes that this backward differentiated, in whatever segment they ran.
+        first: The lowest id that what falls in it can have.
+        visits: Forward nodes that each backward differentiated, in whatever segment they ran.
         line: The author's line that called backward.
         error: The message of the exception that ended it.
     """
 
     number: int
+    first: int = 0
     roots: list[int] = field(default_factory=list)
-    visited: set[int] = field(default_factory=set)
+    visits: list[set[int]] = field(default_factory=list)
     line: int | None = None
     error: str | None = None
+
+    @property
+    def visited(self) -> set[int]:
+        """Forward nodes that were differentiated."""
+        return set().union(*self.visits)
 
 
 class Builder:
@@ -102,21 +109,18 @@ class Builder:
         self.nodes: dict[int, NodeDraft] = {}
         self.segments: list[Segment] = [Segment(0)]
         self.stack: list[int] = []
-        self._next = 0
+        self.new_id: Callable[[], int] = itertools.count().__next__
 
     @property
     def segment(self) -> Segment:
         """The stretch of the run that is under way."""
         return self.segments[-1]
 
-    def _new_id(self) -> int:
-        self._next += 1
-        return self._next - 1
-
     def value(
         self,
         *,
         kind: ValueKind,
+        id: int | None = None,  # noqa: A002 - the model's own word
         shape: tuple[int, ...] = (),
         dtype: str = "",
         device: str = "",
@@ -127,9 +131,9 @@ class Builder:
         view_of: int | None = None,
         version_of: int | None = None,
     ) -> ValueDraft:
-        """Adds a value; the arguments are those of `tracer.graph.Value`."""
+        """Adds a value; the arguments are those of `tracer.graph.Value`, the id the next one where none is given."""
         draft = ValueDraft()
-        draft.id = self._new_id()
+        draft.id = self.new_id() if id is None else id
         draft.name = name
         draft.kind = kind
         draft.shape = shape
@@ -150,6 +154,7 @@ class Builder:
         self,
         *,
         kind: ScopeKind,
+        id: int | None = None,  # noqa: A002 - the model's own word
         name: str = "",
         type: str = "",  # noqa: A002 - the model's own word
         call: int = 0,
@@ -158,7 +163,7 @@ class Builder:
     ) -> ScopeDraft:
         """Adds a scope, by default inside the one on top of the stack; it is not entered."""
         draft = ScopeDraft()
-        draft.id = self._new_id()
+        draft.id = self.new_id() if id is None else id
         draft.parent = parent if parent is not None else self.stack[-1] if self.stack else None
         draft.kind = kind
         draft.name = name
@@ -186,15 +191,17 @@ class Builder:
         inputs: tuple[int, ...],
         outputs: tuple[int, ...],
         *,
+        id: int | None = None,  # noqa: A002 - the model's own word
         phase: Phase = "forward",
         scope: int | None = None,
         forward: int | None = None,
         attrs: Mapping[str, Any] = _EMPTY,
+        call: str = "",
         error: str | None = None,
     ) -> NodeDraft:
         """Adds a node, by default inside the innermost scope."""
         draft = NodeDraft()
-        draft.id = self._new_id()
+        draft.id = self.new_id() if id is None else id
         draft.op = op
         draft.target = target
         draft.phase = phase
@@ -203,36 +210,43 @@ class Builder:
         draft.scope = scope if scope is not None else self.stack[-1] if self.stack else None
         draft.forward = forward
         draft.attrs = attrs
-        draft.call = ""
+        draft.call = call
         draft.cost = _EMPTY
         draft.error = error
-        draft.segment = len(self.segments) - 1
         self.nodes[draft.id] = draft
         return draft
 
     def next_segment(self) -> Segment:
         """Starts a new stretch of the run."""
-        self.segments.append(Segment(len(self.segments)))
+        self.segments.append(Segment(len(self.segments), self.new_id()))
         return self.segment
 
-    def forget_before(self, segment: int) -> None:
-        """Drops the nodes of earlier segments, and the scopes that held nothing else, so that memory stays bounded."""
-        self.nodes = {key: node for key, node in self.nodes.items() if node.segment >= segment}
+    def forget_before(self, first: int, scopes: Iterable[int]) -> None:
+        """Drops the nodes before the id `first`, and what served nothing else, so that memory stays bounded.
+
+        Args:
+            first: Of the first segment that is kept.
+            scopes: Scopes that are in use by what the backends hold back.
+        """
+        self.nodes = {key: node for key, node in self.nodes.items() if key >= first}
         used = set(self.stack)
+        for scope in scopes:
+            _mark(scope, self.scopes, used)
         for node in self.nodes.values():
             _mark(node.scope, self.scopes, used)
         self.scopes = {key: scope for key, scope in self.scopes.items() if key in used}
         kept = {ref for node in self.nodes.values() for ref in (*node.inputs, *node.outputs)}
         kept |= {ref for scope in self.scopes.values() for ref in (*scope.inputs, *scope.outputs)}
-        for each in self.segments[segment:]:
-            kept.update(each.roots)
+        for each in self.segments:
+            if each.first >= first:
+                kept.update(each.roots)
         self.values = {key: value for key, value in self.values.items() if key in kept}
 
     def freeze(self, name: str, meta: Mapping[str, Any]) -> Graph:
         """Everything collected so far as one graph, whatever pass it belongs to."""
         return Graph(
             name=name,
-            nodes=tuple(_frozen(Node, draft) for draft in self.nodes.values()),
+            nodes=tuple(_frozen(Node, draft) for draft in sorted(self.nodes.values(), key=lambda node: node.id)),
             values=tuple(_frozen(Value, draft) for draft in sorted(self.values.values(), key=lambda value: value.id)),
             scopes=tuple(_frozen(Scope, draft) for draft in sorted(self.scopes.values(), key=lambda scope: scope.id)),
             meta=dict(meta),
@@ -246,4 +260,5 @@ def _frozen(cls: Any, draft: Any) -> Any:
 def _mark(scope: int | None, scopes: Mapping[int, ScopeDraft], used: set[int]) -> None:
     while scope is not None and scope not in used:
         used.add(scope)
-        scope = scopes[scope].parent
+        draft = scopes.get(scope)
+        scope = draft.parent if draft is not None else None

@@ -51,15 +51,19 @@ class Site:
     returned: bool = False
 
 
-_sites: dict[tuple[CodeType, int], Site] = {}
+# By the id of a code object, which is kept with them (to hash one takes longer than all the rest), and instruction.
+_sites: dict[int, tuple[CodeType, dict[int, Site]]] = {}
 
 
 def site(frame: FrameType) -> Site:
     """What stands at the instruction that `frame` is executing."""
-    key = (frame.f_code, frame.f_lasti)
-    found = _sites.get(key)
+    code, instruction = frame.f_code, frame.f_lasti
+    known = _sites.get(id(code))
+    if known is None:
+        known = _sites[id(code)] = (code, {})
+    found = known[1].get(instruction)
     if found is None:
-        found = _sites[key] = _site(frame)
+        found = known[1][instruction] = _site(frame)
     return found
 
 
@@ -93,15 +97,19 @@ class Results:
         self._pending: tuple[Any, list[tuple[ValueDraft, str]]] | None = None
 
     def assign(self, frame: FrameType, drafts: Sequence[ValueDraft], key: Any = None) -> None:
-        """Names what the expression that `frame` is at has given.
+        """Names what the expression that `frame` is at, a frame of the author's, has given; as `give`."""
+        self.give(drafts, *targets(frame, self._is_author), key)
+
+    def give(self, drafts: Sequence[ValueDraft], found: Sequence[str], each: bool, key: Any = None) -> None:
+        """Names results.
 
         Args:
-            frame: The author's frame.
             drafts: The results, in order.
+            found: The variables that they go to, in order.
+            each: Whether every result bears the one name.
             key: Tells the author's expression where several calls in a row may stand for it (`sum([...])`, a library's
                 function written in Python): only the last of them is named.
         """
-        found, each = targets(frame, self._is_author)
         pairs = _pair(drafts, found, each)
         if self._pending is not None and (key is None or self._pending[0] != key):
             self.finish()

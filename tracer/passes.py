@@ -9,6 +9,7 @@ left out.
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -60,6 +61,12 @@ def split(
     )
 
 
+def segment_of(run: Graph, segments: Sequence[Segment]) -> dict[int, int]:
+    """Number of the segment that each node of a run fell in, by node id."""
+    firsts = [segment.first for segment in segments]
+    return {node.id: bisect.bisect_right(firsts, node.id) - 1 for node in run.nodes}
+
+
 def whole(run: Graph, segments: Sequence[Segment], grads: Mapping[int, Mapping[int, Gradient]]) -> Graph:
     """The whole run as one graph; its loss is the last value that a backward started from."""
     roots = [root for segment in segments for root in segment.roots]
@@ -103,16 +110,17 @@ def _of_roots(
     run: Graph, segment: Segment, own: Sequence[Node], segment_of: Mapping[int, int], rootless: set[int]
 ) -> set[int]:
     """The nodes of a segment that ended in a backward."""
+    visited = segment.visited
 
     def allowed(node: Node) -> bool:
         at = segment_of[node.id]
         if node.phase != "forward":
             return node.phase == "backward" and at == segment.number
-        return at == segment.number or node.id in segment.visited or (at in rootless and at < segment.number)
+        return at == segment.number or node.id in visited or (at in rootless and at < segment.number)
 
     ids: set[int] = set()
     _ancestors(run, segment.roots, allowed, ids)
-    for node in sorted(segment.visited):
+    for node in sorted(visited):
         if node in run.node_by_id:
             ids.add(node)
             _ancestors(run, run.node_by_id[node].inputs, allowed, ids)

@@ -12,10 +12,10 @@ from functools import cached_property
 from types import TracebackType
 from typing import Any, Final, Literal, Protocol
 
-from tracer import passes
 from tracer.builder import Builder, Segment
 from tracer.graph import Graph, Stats
 from tracer.imports import AfterImport
+from tracer.passes import Gradient, segment_of, split, whole
 
 # Framework -> module and class that records it. A backend is one entry here; it is loaded when the framework is, so
 # that a program pays for no framework it does not use. Our own engine costs nothing, and is loaded at once.
@@ -64,8 +64,14 @@ class Backend(Protocol):
     def resume(self) -> None:
         """Records operations again."""
 
-    def forget(self) -> None:
-        """Lets go of what the builder has forgotten, so that memory stays bounded."""
+    def refresh(self) -> None:
+        """Recording of operations was switched on or off."""
+
+    def write(self) -> None:
+        """Writes into the builder what was held back while the program ran; called once, after `stop`."""
+
+    def forget(self, first: int) -> set[int]:
+        """Lets go of what came before the id `first`, so that memory stays bounded; gives the scopes still in use."""
 
     def introduce(self, name: str, nest: Any) -> None:
         """Names what a nest of containers holds after the argument it is passed as."""
@@ -81,11 +87,11 @@ class Recording:
 
     Attributes:
         builder: Where the backends put what they see.
-        passes: Passes seen so far, also those that are not kept; once the selected one is complete, only those that
+        passes: Passes seen, also those that are not kept; once the selected one is complete, only those that
             end in a backward are counted, for watching modules would slow the program down.
         grads: By segment number, the gradients that arrived, by value id.
         notes: Sentences a reader of the graph should know.
-        recording: Whether operations are being recorded at the moment.
+        heeds: Whether `forward_begins` must be asked before the next forward operation.
         materials: What the run was computed from, with `keep`; None without.
 
     Args:
@@ -108,32 +114,38 @@ class Recording:
         if not (select in ("all", "first", "last") or (type(select) is int and select > 0)):
             raise ValueError(f"select is {select!r} (must be 'all', 'first', 'last' or the number of a pass from 1)")
         self.builder = Builder()
-        self.passes = 0
-        self.grads: dict[int, dict[int, passes.Gradient]] = {}
+        self.heeds = False
+        self.grads: dict[int, dict[int, Gradient]] = {}
         self.materials = Materials() if keep else None
         self.notes: list[str] = []
-        self.recording = False
         self.name = name
         self._script = script
         self._select = select
         self._wanted = 1 if select == "first" else select if isinstance(select, int) else None
         self._stop = stop
         self._backends: list[Backend] = []
+        self._stopped: list[Backend] = []
+        self._meta: dict[str, Any] = {}
+        self._passes = 0
+        self._recording = False
         self._closing = False
         self._calls: dict[int, bool] = {}
         self._counts = False
         self._resumed = False
         self._finder: AfterImport | None = None
-        self._graphs: tuple[Graph, ...] | None = None
-        self._run: tuple[Graph, tuple[Segment, ...], dict[int, dict[int, passes.Gradient]]] | None = None
-        self._entered = False
+        self._entered = self._ended = False
 
     # What the user asks for.
 
     @property
     def graphs(self) -> tuple[Graph, ...]:
         """The graph of every pass that was kept, in order; empty while recording and when nothing was recorded."""
-        return self._graphs or ()
+        return self._found if self._ended else ()
+
+    @property
+    def passes(self) -> int:
+        """Passes seen; once the recording has ended, also those of a program without modules and backward."""
+        return max(self._passes, len(self._all)) if self._ended else self._passes
 
     @property
     def graph(self) -> Graph:
@@ -143,21 +155,34 @@ class Recording:
             NothingRecorded: No operation ran inside the recording, or it has not ended yet.
         """
         if not self.graphs:
-            reason = "the recording has not ended yet" if self._entered and self._graphs is None else "no operation ran"
+            reason = "the recording has not ended yet" if self._entered and not self._ended else "no operation ran"
             raise NothingRecorded(f"nothing was recorded: {reason}; compute with tensors (or tracer.scalar) inside it")
         return self.graphs[-1]
 
     @cached_property
     def whole(self) -> Graph:
         """Everything that was recorded as one graph, not cut into passes; empty when nothing was."""
-        if self._run is None:
+        if not self._ended:
             raise NothingRecorded("nothing was recorded: the recording has not ended yet")
-        return passes.whole(*self._run)
+        run, segments, _, grads = self._frozen
+        return whole(run, segments, grads)
 
     @property
     def finished(self) -> bool:
         """Whether the selected pass is complete, so that nothing more is to be recorded."""
-        return self._wanted is not None and self.passes >= self._wanted
+        return self._wanted is not None and self._passes >= self._wanted
+
+    @property
+    def recording(self) -> bool:
+        """Whether operations are being recorded at the moment."""
+        return self._recording
+
+    @recording.setter
+    def recording(self, on: bool) -> None:
+        if on is not self._recording:
+            self._recording = on
+            for backend in self._backends:
+                backend.refresh()
 
     def introduce(self, name: str, nest: Any) -> None:
         """Names what a nest of containers holds after the argument it is passed as."""
@@ -205,37 +230,52 @@ class Recording:
         if self._finder is not None:
             self._finder.remove()
         while self._backends:
+            self._stopped.append(self._backends[-1])
             self._backends.pop().stop()
 
     def _finish(self, error: BaseException | None) -> None:
         if error is not None and not isinstance(error, (PassComplete, SystemExit, GeneratorExit)):
             self.builder.segment.error = f"{type(error).__name__}: {error}"
         if self._counts:
-            self.passes += 1
-        meta: dict[str, Any] = {"notes": tuple(self.notes)} if self.notes else {}
+            self._passes += 1
+        if self.notes:
+            self._meta["notes"] = tuple(self.notes)
         if self._script is not None:
-            meta["script"] = self._script
+            self._meta["script"] = self._script
         torch = sys.modules.get("torch")
         if torch is not None and hasattr(torch, "__version__"):
-            meta["torch"] = str(torch.__version__)
-        with our_modules():
-            run = self.builder.freeze(self.name, meta)
-            segment_of = {node.id: node.segment for node in self.builder.nodes.values()}
-            found = passes.split(run, self.builder.segments, segment_of, self.grads)
-            self._run = run, tuple(self.builder.segments), self.grads
-        self._graphs = self._keep(found)
-        self.passes = max(self.passes, len(found))
-        self.builder = Builder()
-        self.grads = {}
+            self._meta["torch"] = str(torch.__version__)
+        self._ended = True
 
-    def _keep(self, found: tuple[Graph, ...]) -> tuple[Graph, ...]:
-        if self._select == "all" or not found:
-            return found
+    # The program has gone on meanwhile: what was written down is read only when a graph is asked for.
+
+    @cached_property
+    def _frozen(self) -> tuple[Graph, tuple[Segment, ...], dict[int, int], dict[int, dict[int, Gradient]]]:
+        """The whole run, its segments, the segment of each node, and the gradients that arrived in each."""
+        with our_modules():
+            while self._stopped:
+                self._stopped.pop().write()
+            run = self.builder.freeze(self.name, self._meta)
+            segments = tuple(self.builder.segments)
+        self.builder, grads, self.grads = Builder(), self.grads, {}
+        return run, segments, segment_of(run, segments), grads
+
+    @cached_property
+    def _all(self) -> tuple[Graph, ...]:
+        """Every pass that was recorded."""
+        with our_modules():
+            return split(*self._frozen)
+
+    @cached_property
+    def _found(self) -> tuple[Graph, ...]:
+        """The passes that were selected."""
+        if self._select == "all" or not self._all:
+            return self._all
         if self._wanted is None:
-            return (_numbered(found[-1], max(self.passes, len(found))),)
-        if self.passes and self._wanted > max(self.passes, len(found)):
+            return (_numbered(self._all[-1], self.passes),)
+        if self._passes and self._wanted > self.passes:
             return ()
-        return (_numbered(found[0], self._wanted),)
+        return (_numbered(self._all[0], self._wanted),)
 
     # What the backends tell.
 
@@ -249,6 +289,7 @@ class Recording:
             self._advance()
         elif self._resumed:
             self._resumed = False
+            self._heed()
             self.builder.next_segment()  # what came before, on being switched on, was the update of the pass before
         return self.recording
 
@@ -270,14 +311,18 @@ class Recording:
         self._calls[module] = requires_grad
 
     def backward_ended(self, roots: list[int], visited: set[int], line: int | None) -> None:
-        """After a backward from the values `roots`, through the forward nodes `visited`, called at a `line`."""
+        """After a backward from the values `roots`, through the forward nodes `visited`, called at a `line`.
+
+        The set of nodes may still be filled when the backend writes what it holds back.
+        """
         if self._closing:
             self._advance()
         self._counts = True
         self._closing = True
+        self._heed()
         if self.recording:
             self.builder.segment.roots.extend(roots)
-            self.builder.segment.visited.update(visited)
+            self.builder.segment.visits.append(visited)
             self.builder.segment.line = line
 
     def gradient(self, value: int, grad: Stats | None, made: int | None = None) -> None:
@@ -288,22 +333,24 @@ class Recording:
         """The program is between two operations, where modes may be taken off or put on."""
         if self._wanted is None:
             return
-        if not self.recording and self._closing and self.passes + 1 == self._wanted - 1:
+        if not self.recording and self._closing and self._passes + 1 == self._wanted - 1:
             self._advance()  # the next pass is the one that is wanted: record it from its first operation
-        was, self.recording = self.recording, self.passes == self._wanted - 1
+        was, self.recording = self.recording, self._passes == self._wanted - 1
         self._resumed = self._resumed or (self.recording and not was)
+        self._heed()
         for backend in self._backends:
             backend.resume() if self.recording else backend.pause()
 
     def _advance(self) -> None:
         """The pass under way is over."""
         self._closing = False
+        self._heed()
         self._calls.clear()
         if not self._counts:
             return
         self._counts = False
-        self.passes += 1
-        if self.passes == self._wanted:
+        self._passes += 1
+        if self._passes == self._wanted:
             self.recording = False
             if self._stop:
                 raise PassComplete
@@ -315,11 +362,14 @@ class Recording:
     def _forget(self) -> None:
         """Keeps the pass that just ended, should it be the last, and drops what came before."""
         keep = len(self.builder.segments) - 2
-        self.builder.forget_before(keep)
+        first = self.builder.segments[keep].first
+        used = {scope for backend in self._backends for scope in backend.forget(first)}
+        self.builder.forget_before(first, used)
         for number in [number for number in self.grads if number < keep]:
             del self.grads[number]
-        for backend in self._backends:
-            backend.forget()
+
+    def _heed(self) -> None:
+        self.heeds = self._closing or self._resumed
 
 
 def _numbered(graph: Graph, number: int) -> Graph:

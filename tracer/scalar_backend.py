@@ -78,10 +78,17 @@ class ScalarBackend:
     def resume(self) -> None:
         """Nothing to do."""
 
-    def forget(self) -> None:
+    def refresh(self) -> None:
+        """Nothing to do: what is recorded is asked for each operation."""
+
+    def write(self) -> None:
+        """Nothing to do: nothing was held back."""
+
+    def forget(self, first: int) -> set[int]:
         """Lets go of scalars that died."""
         self._known = {key: entry for key, entry in self._known.items() if entry[0]() is not None}
-        self._nodes = {value: node for value, node in self._nodes.items() if value in self._builder.values}
+        self._nodes = {value: node for value, node in self._nodes.items() if node >= first}
+        return set()
 
     def introduce(self, name: str, nest: Any) -> None:
         """Names the scalars in an argument."""

@@ -16,6 +16,8 @@ from typing import Any, Final
 
 import torch
 
+from tracer.pytorch.tape import TENSOR
+
 _TENSOR: Final = re.compile(r"t(0|[1-9]\d{0,8})\Z")
 _NUMBERS: Final = {"inf": float("inf"), "nan": float("nan")}
 _WORDS: Final = {
@@ -29,7 +31,9 @@ _CALLS: Final[Mapping[str, Callable[..., Any]]] = {
 
 
 def write(args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
-    """The arguments of a call as text; what is no plain data (a function, an object of C++'s) is written `...`.
+    """The arguments of a call as text, with `tape.TENSOR` or the tensors themselves in it.
+
+    What is no plain data (a function, an object of C++'s) is written `...`.
 
     A generator of random numbers is written by its device, and None for torch's own.
     """
@@ -43,7 +47,7 @@ def _text(given: Any, numbers: Iterator[int]) -> str:
     writer = _WRITERS.get(type(given))
     if writer is not None:
         return writer(given)
-    if isinstance(given, torch.Tensor):
+    if given is TENSOR or isinstance(given, torch.Tensor):
         return f"t{next(numbers)}"
     if isinstance(given, list):
         return f"[{', '.join([_text(item, numbers) for item in given])}]"

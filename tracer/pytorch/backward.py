@@ -1,43 +1,41 @@
-"""Backward runs and optimizer steps: when they begin and end, and the forward kernel that each part belongs to."""
+"""Backward runs and optimizer steps: when they begin and end."""
 
 from __future__ import annotations
 
 import functools
-import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
 from tracer import names
-from tracer.builder import NodeDraft, ScopeDraft
+from tracer.builder import ScopeDraft
 from tracer.pytorch.frames import author_frame
-from tracer.pytorch.internals import ENGINE
+from tracer.pytorch.gradients import register_quickly
+from tracer.pytorch.internals import ENGINE, HOOKED_BY
 from tracer.pytorch.patches import Patches
+from tracer.pytorch.tape import VISITED
 from tracer.pytorch.tensors import tensors_in
 
 if TYPE_CHECKING:
     from tracer.pytorch.capture import TorchBackend
+    from tracer.pytorch.lane import Lane
 
 
 class BackwardWatch:
     """Watches the autograd engine and the optimizers during one recording.
 
-    Attributes:
-        running: How many backward runs are under way, one inside the other.
-        updating: Whether an optimizer takes its step.
+    Args:
+        backend: Whose tape to write.
     """
 
     def __init__(self, backend: TorchBackend) -> None:
         self._backend = backend
-        self.running = 0
-        self.updating = False
         self._patches = Patches()
         self._hooks: list[Any] = []
-        self._scopes: dict[Any, ScopeDraft] = {}
-        self._visited: set[int] = set()
         self._step: ScopeDraft | None = None
+        self._runs = 0
 
     def install(self) -> None:
         """Patches the engine's entry and the functions that call it, and hooks the optimizers."""
@@ -45,6 +43,8 @@ class BackwardWatch:
             self._patches.put(module, name, self._engine(getattr(module, name)))
         for owner, name in ((torch.Tensor, "backward"), (torch.autograd, "backward"), (torch.autograd, "grad")):
             self._patches.put(owner, name, self._then_resume(getattr(owner, name)))
+        mixin, name = HOOKED_BY
+        self._patches.put(mixin, name, register_quickly(getattr(mixin, name)))
         apply = vars(torch.autograd.Function)["apply"]
         self._patches.put(torch.autograd.Function, "apply", self._custom(apply.__func__))
         self._hooks = [
@@ -57,11 +57,10 @@ class BackwardWatch:
         while self._hooks:
             self._hooks.pop().remove()
         self._patches.undo()
-        self._scopes.clear()
 
-    def _is_watched(self) -> bool:
-        """Whether the recording goes on, in this thread; a patch may be called by others, or outlive its recording."""
-        return bool(self._patches) and threading.get_ident() == self._backend.thread
+    def _lane(self) -> Lane | None:
+        """The state of this thread; None where it is not recorded (a patch may be called by others), or no longer."""
+        return self._backend.lane_here() if self._patches else None
 
     def _then_resume(self, real: Callable[..., Any]) -> Callable[..., Any]:
         """A function after which the recording may take its modes off or put them on."""
@@ -69,7 +68,8 @@ class BackwardWatch:
         @functools.wraps(real)
         def call(*args: Any, **kwargs: Any) -> Any:
             result = real(*args, **kwargs)
-            if self._is_watched() and not self.running:
+            lane = self._lane()
+            if lane is not None and lane.is_main and not lane.running:
                 self._backend.recording.author_resumes()
             return result
 
@@ -80,7 +80,8 @@ class BackwardWatch:
 
         def apply(cls: Any, *args: Any, **kwargs: Any) -> Any:
             bound = real.__get__(cls)
-            if not self._is_watched() or self.running:
+            lane = self._lane()
+            if lane is None or lane.off or lane.running:
                 return bound(*args, **kwargs)
             return self._backend.calls.run_custom(cls, bound, args, kwargs)
 
@@ -89,33 +90,36 @@ class BackwardWatch:
     def _engine(self, real: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(real)
         def run(outputs: Any, *args: Any, **kwargs: Any) -> Any:
-            if not self._is_watched() or self.running or self._backend.muted:
+            lane = self._lane()
+            if lane is None or lane.running or lane.muted:
                 return real(outputs, *args, **kwargs)
-            return self._run(real, outputs, args, kwargs)
+            return self._run(lane, real, outputs, args, kwargs)
 
         return run
 
-    def _run(self, real: Callable[..., Any], outputs: Any, args: Any, kwargs: Any) -> Any:
+    def _run(self, lane: Lane, real: Callable[..., Any], outputs: Any, args: Any, kwargs: Any) -> Any:
         """One outermost backward."""
         backend = self._backend
         create_graph = bool(args[2]) if len(args) > 2 else bool(kwargs.get("create_graph"))
         wanted = args[3] if len(args) > 3 else kwargs.get("inputs", ())
         roots = []
-        if backend.recording.recording:
+        if not lane.off:
             with torch._C.DisableTorchFunction():
-                roots = [backend.read(tensor).id for tensor in tensors_in(outputs)]
-        self.running += 1
-        self._visited = set()
+                roots = [backend.read(tensor) for tensor in tensors_in(outputs)]
+        lane.running += 1
+        self._runs += 1
+        lane.run = self._runs
         try:
             result = real(outputs, *args, **kwargs)
         finally:
-            self.running -= 1
-            self._scopes.clear()
-        if backend.recording.recording:
+            lane.running -= 1
+        if not lane.off:
             self._note_results(wanted, result)
-        if not create_graph:
+        if not create_graph and lane.is_main:
+            visited: set[int] = set()
+            backend.tape.events.append((VISITED, lane.run, visited))
             frame, _, _ = author_frame(1)
-            backend.recording.backward_ended(roots, self._visited, frame.f_lineno if frame is not None else None)
+            backend.recording.backward_ended(roots, visited, frame.f_lineno if frame is not None else None)
         return result
 
     def _note_results(self, wanted: Any, result: Any) -> None:
@@ -124,64 +128,34 @@ class BackwardWatch:
             return
         with torch._C.DisableTorchFunction():
             for tensor, grad in zip(tensors_in(wanted), result):
-                draft = self._backend.table.find(tensor)
-                if draft is not None and isinstance(grad, torch.Tensor):
-                    self._backend.gradients.note(draft.id, grad)
-
-    def place(self, autograd: Any, kernels: Mapping[int, NodeDraft]) -> tuple[int | None, int | None]:
-        """Where a backward kernel belongs.
-
-        Args:
-            autograd: The autograd node that runs it; None for the gradient of the root.
-            kernels: The forward kernel of each autograd node, by sequence number.
-
-        Returns:
-            Ids of its scope, named after the autograd node, and of the forward kernel that it differentiates.
-        """
-        if autograd is None:
-            return self._scope(None, "backward", None).id, None
-        sequence = autograd._sequence_nr()
-        name = autograd.name().split("::")[-1]
-        forward = kernels.get(sequence)
-        if forward is None:
-            return self._scope((sequence, name), name, None).id, None
-        self._visited.add(forward.id)
-        return self._scope((sequence, name), name, forward).id, forward.id
-
-    def _around(self, forward: NodeDraft) -> int | None:
-        """The module in which a forward kernel ran."""
-        scopes = self._backend.builder.scopes
-        scope = scopes.get(forward.scope) if forward.scope is not None else None
-        while scope is not None and scope.kind == "function":
-            scope = scopes.get(scope.parent) if scope.parent is not None else None
-        return scope.id if scope is not None else None
-
-    def _scope(self, key: Any, name: str, forward: NodeDraft | None) -> ScopeDraft:
-        """The scope of an autograd node: beside the call that it differentiates, at the same line."""
-        found = self._scopes.get(key)
-        if found is None:
-            builder = self._backend.builder
-            called = builder.scopes.get(forward.scope) if forward is not None and forward.scope is not None else None
-            found = builder.scope(kind="function", name=name, type=f"torch.autograd.{name}")
-            found.parent = self._around(forward) if forward is not None else None
-            found.source = called.source if called is not None else None
-            self._scopes[key] = found
-        return found
+                value = self._backend.table.find(tensor)
+                if value is not None and isinstance(grad, torch.Tensor):
+                    self._backend.gradients.note(value, grad)
 
     def _before_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
-        self.updating = True
-        if not self._backend.recording.recording:
+        lane = self._lane()
+        if lane is None:
+            return
+        lane.updating = lane.careful = True
+        if lane.off:
             return
         kind = type(optimizer)
         frame, _, _ = author_frame(1)
         source = names.site(frame).source if frame is not None else None
         builder = self._backend.builder
         name = f"{kind.__module__}.{kind.__qualname__}"
-        self._step = builder.scope(kind="function", name=f"{kind.__name__}.step", type=name, source=source)
-        builder.enter(self._step)
+        parent = lane.stack[-1] if lane.stack else None
+        self._step = builder.scope(
+            kind="function", name=f"{kind.__name__}.step", type=name, source=source, parent=parent
+        )
+        lane.stack.append(self._step.id)
 
     def _after_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
-        self.updating = False
-        if self._step is not None:
-            self._backend.builder.leave(self._step)
+        lane = self._lane()
+        if lane is None:
+            return
+        lane.updating = False
+        lane.careful = bool(self._backend.from_gradient)
+        if self._step is not None and self._step.id in lane.stack:
+            del lane.stack[lane.stack.index(self._step.id) :]
             self._step = None

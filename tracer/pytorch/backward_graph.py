@@ -104,6 +104,23 @@ def guard(function: Function, operands: Sequence[tuple[Function, int]]) -> int:
     return height
 
 
+def guard_below(function: Function, number: int) -> None:
+    """Guards a function that was looked at on its own, by its sequence number: operands have lower ones.
+
+    Only functions in the lower part of a band are asked for their operands. A chain that has none there has at most a
+    tenth as many functions in a band as others, and grows that much less deep.
+    """
+    if number % _BAND > _BAND // 10:
+        return
+    floor = number - number % _BAND
+    operands = [operand for operand, _ in function.next_functions if operand is not None]
+    below = [operand for operand in operands if operand._sequence_nr() < floor]
+    if below and _KEY not in function.metadata:
+        function.metadata[_KEY] = _Guard(below)
+        if _collected not in gc.callbacks:
+            gc.callbacks.append(_collected)
+
+
 _held: Final[deque[list[Function]]] = deque()
 
 

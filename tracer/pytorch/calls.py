@@ -1,8 +1,8 @@
-"""The level of the author's calls: a function of torch's, seen by a `TorchFunctionMode` -> a function scope."""
+"""The level of the author's calls: a function of torch's, seen by a `TorchFunctionMode` -> a `Tape`."""
 
 from __future__ import annotations
 
-import threading
+import sys
 from collections.abc import Mapping, Sequence
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
@@ -11,246 +11,307 @@ import torch
 from torch.overrides import TorchFunctionMode, resolve_name
 
 from tracer import names
-from tracer.builder import NodeDraft, ScopeDraft, ValueDraft
-from tracer.pytorch.frames import author_frame
+from tracer.pytorch.frames import author_frame, is_author
 from tracer.pytorch.internals import sequence_number
-from tracer.pytorch.schemas import plain
-from tracer.pytorch.standins import call_as, caller
+from tracer.pytorch.schemas import Kernel, plain
+from tracer.pytorch.standins import stand_in
+from tracer.pytorch.tape import CALL, KERNEL, TAKEN, Naming
 from tracer.pytorch.tensors import tensors_in
 
 if TYPE_CHECKING:
     from tracer.pytorch.capture import TorchBackend
+    from tracer.pytorch.lane import Lane
 
 _PROPERTIES: Final[Any] = torch.Tensor  # as a table of properties, whose getters are functions to torch
 _GRAD: Final = _PROPERTIES.grad.__get__
 _DATA: Final = _PROPERTIES.data.__get__
-_OPERATORS: Final = frozenset(
-    "add sub mul div true_divide truediv floor_divide floordiv remainder mod pow matmul neg pos positive "
-    "and or xor invert lshift rshift bitwise_and bitwise_or bitwise_xor bitwise_not logical_not "
-    "lt le gt ge eq ne getitem setitem radd rsub rmul rtruediv rdiv rpow rmatmul rfloordiv rmod "
-    "iadd isub imul itruediv idiv ipow imatmul iand ior ixor ifloordiv imod".split()
-)
-_REFLECTED: Final = frozenset(("__rsub__", "__rdiv__", "__rtruediv__", "__rfloordiv__", "__rmod__", "__rpow__"))
+_SETS_REQUIRES_GRAD: Final = (torch.Tensor.requires_grad_, _PROPERTIES.requires_grad.__set__)
+_PLAIN: Final = frozenset((torch.Tensor, torch.nn.Parameter))
+_DEPTH: Final = 4  # levels of nesting in which the tensors of a call are looked for
+
+
+class Function:
+    """What a call of a function needs to know of it, worked out once."""
+
+    __slots__ = ("detaches", "name", "seeds")
+
+    def __init__(self, func: Any) -> None:
+        self.name = getattr(func, "__name__", "")
+        self.detaches = self.name in ("detach", "detach_") or func == _DATA
+        self.seeds = self.name in ("backward", "grad")
 
 
 class Call:
-    """A function the author called, while it runs.
+    """A function the author called, while it runs and on the tape.
 
     Attributes:
+        id: Of its scope.
         func: The function.
-        frame: The author's frame that called it; None where torch runs on its own.
+        outer: The call it runs in, for what a custom autograd function calls.
+        parent: The scope that it was called in.
+        name: How it is called in a picture, where that is not the function's own name.
+        frame: The author's frame that called it, while it runs; None where torch runs on its own.
         direct: Whether nothing of torch's stands between that frame and the function.
-        name: How it is called in a picture.
-        scope: Its scope, once a kernel ran inside it.
-        kernels: The kernels that ran inside it.
-        arguments: The tensors it was given, with their values before it ran.
-        unknown: Values that came into the graph with it, to be named.
-        sequence: Number that the next autograd node would have had when it began.
+        site: Where in the code it was called.
+        as_author: Calls a function as if from that frame.
+        code: The code of `as_author`.
+        kernels: How many kernels ran inside it.
         detaches: Whether a detach inside it is the author's.
         seeds: Whether it makes the gradient of the root before the engine runs.
+        naming: What its results are called.
+        attrs: Its arguments that are no tensors, where they are not those of its one kernel.
     """
 
     __slots__ = (
-        "arguments", "detaches", "direct", "frame", "func", "kernels", "name", "scope", "seeds", "sequence", "unknown",
+        "as_author", "attrs", "code", "detaches", "direct", "frame", "func", "id", "kernels", "name", "naming", "outer",
+        "parent", "seeds", "site",
     )  # fmt: skip
 
-    def __init__(self, func: Any, frame: FrameType | None, direct: bool, name: str | None = None) -> None:
-        own = getattr(func, "__name__", "")
+    def __init__(self, number: int, func: Any, lane: Lane, frame: FrameType | None, direct: bool) -> None:
+        self.id = number
         self.func = func
+        self.outer = lane.call
+        self.parent = lane.stack[-1] if lane.stack else None
+        self.name: str | None = None
         self.frame = frame
         self.direct = direct
-        self.name = name or _name(func)
-        self.scope: ScopeDraft | None = None
-        self.kernels: list[NodeDraft] = []
-        self.arguments: list[tuple[torch.Tensor, ValueDraft | None]] = []
-        self.unknown: list[tuple[ValueDraft, torch.Tensor]] = []
-        self.sequence = sequence_number()
-        self.detaches = own in ("detach", "detach_") or func == _DATA
-        self.seeds = own in ("backward", "grad")
+        self.site: names.Site | None = None
+        self.as_author = as_author = stand_in(sys._getframe(2))
+        self.code = as_author.__code__
+        self.kernels = 0
+        self.detaches = self.seeds = False
+        self.naming: Naming | None = None
+        self.attrs: Mapping[str, Any] | None = None
 
 
-class FunctionMode(TorchFunctionMode):
-    """Hands every function call to the backend."""
+class CallMode(TorchFunctionMode):
+    """Notes the calls of one thread of a recording."""
 
-    def __init__(self, calls: CallWatch) -> None:
+    def __init__(self, backend: TorchBackend, lane: Lane) -> None:
         super().__init__()
-        self._calls = calls
+        self._backend = backend
+        self._lane = lane
+        self._tape = backend.tape
+        self._events = backend.tape.events
+        self._find = backend.table.find
+        self._watched = backend.gradients.watched
+        self._functions: dict[Any, Function] = {}
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        return self._calls.run(func, args, kwargs or {})
-
-
-class CallWatch:
-    """Notes the calls of one recording.
-
-    Attributes:
-        current: The call under way, None between calls.
-    """
-
-    def __init__(self, backend: TorchBackend) -> None:
-        self._backend = backend
-        self._asked: set[int] = set()
-        self.current: Call | None = None
-
-    def run(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """Runs a function that the author called and notes it, if a kernel ran inside it."""
-        backend = self._backend
-        if backend.muted or not backend.recording.recording:
-            return func(*args, **kwargs)
-        frame, direct, loading = author_frame(2)
+        lane = self._lane
+        if lane.off:
+            return func(*args, **(kwargs or {}))
+        frame, direct, loading = author_frame(1)
         if loading:
-            return self._run_unseen(func, args, kwargs)
-        outer, call = self.current, Call(func, frame, direct)
-        call.arguments = [(tensor, backend.table.find(tensor)) for tensor in tensors_in((args, kwargs), 4)]
-        call.unknown = [(draft, tensor) for tensor, draft in call.arguments if draft and self._wants_name(draft)]
-        self.current = call
-        backend.failure_noted = False
+            return self._run_unseen(func, args, kwargs or {})
+        about = self._functions.get(func)
+        if about is None:
+            about = self._functions[func] = Function(func)
+        tensors = self._tensors(args, kwargs)
+        inputs = [self._find(tensor) for tensor in tensors]
+        outer, call = lane.call, Call(self._tape.new_id(), func, lane, frame, direct)
+        call.detaches, call.seeds = about.detaches, about.seeds
+        lane.call = call
+        start, since = len(self._events), sequence_number()
+        self._backend.failure_noted = False
         try:
-            result = call_as(caller(2), func, args, kwargs)
+            if not lane.running:
+                self._look(tensors, inputs)
+            result = call.as_author(func, args, kwargs or {})
         except BaseException as error:
-            self._failed(call, error, args, kwargs)
+            self._failed(call, error, tensors, inputs)
             raise
         finally:
-            self.current = outer
+            lane.call = outer
             if outer is not None:
-                outer.kernels.extend(call.kernels)
+                outer.kernels += call.kernels
         if call.kernels and not call.seeds:
-            self._finish(call, result, args, kwargs)
-        elif func == _GRAD and isinstance(result, torch.Tensor):
+            self._finish(call, result, args, kwargs or {}, tensors, inputs, start, since)
+        elif about.name == "__get__" and func == _GRAD and isinstance(result, torch.Tensor):
             self._read_gradient(result, args[0])
-        elif call.unknown:
-            backend.namer.name_unknown(call)
+        elif func in _SETS_REQUIRES_GRAD:
+            self._look(tensors, inputs)
+        call.frame = None
         return result
+
+    def _tensors(self, args: Sequence[Any], kwargs: Mapping[str, Any] | None) -> list[torch.Tensor]:
+        """The tensors in the arguments of a call; most are arguments themselves."""
+        found: list[torch.Tensor] = []
+        for each in args:
+            if type(each) in _PLAIN:
+                found.append(each)
+            elif type(each) not in _NO_TENSORS:
+                found.extend(tensors_in(each, _DEPTH))
+        if kwargs:
+            found.extend(tensors_in(kwargs, _DEPTH))
+        return found
+
+    def _look(self, tensors: Sequence[torch.Tensor], inputs: Sequence[int | None]) -> None:
+        """Looks for gradients and names of the tensors that a call is given."""
+        backend = self._backend
+        for tensor, value in zip(tensors, inputs):
+            if value is None:
+                continue
+            if tensor.requires_grad and value not in self._watched:
+                backend.note_requires_grad(tensor, value)
+            if value in backend.namer.nameless:
+                backend.namer.name_source(value, tensor)
 
     def run_custom(self, cls: Any, apply: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """Runs an author's `autograd.Function`: a call, with the calls of its `forward` inside it."""
-        backend = self._backend
-        if backend.muted or not backend.recording.recording or threading.get_ident() != backend.thread:
-            return apply(*args, **kwargs)
+        backend, lane = self._backend, self._lane
         frame, direct, _ = author_frame(2)
-        outer, call = self.current, Call(apply, frame, direct, cls.__name__)
+        outer, call = lane.call, Call(self._tape.new_id(), apply, lane, frame, direct)
+        call.name = cls.__name__
         with torch._C.DisableTorchFunction():
-            call.arguments = [(tensor, backend.read(tensor)) for tensor in tensors_in((args, kwargs), 4)]
-        self.current = call
-        scope = self.scope(call)
-        backend.builder.enter(scope)
+            tensors = list(tensors_in((args, kwargs), _DEPTH))
+            inputs: list[int | None] = [backend.read(tensor) for tensor in tensors]
+        start, since = len(self._events), sequence_number()
+        lane.call = call
+        lane.stack.append(call.id)
         try:
             result = apply(*args, **kwargs)
+        except BaseException as error:
+            self._failed(call, error, tensors, inputs)
+            raise
         finally:
-            self.current = outer
-            backend.builder.leave(scope)
+            lane.call = outer
+            del lane.stack[lane.stack.index(call.id) :]
+            if outer is not None:
+                outer.kernels += call.kernels
         if call.kernels:
-            self._finish(call, result, args, kwargs)
+            with torch._C.DisableTorchFunction():
+                self._finish(call, result, args, kwargs, tensors, inputs, start, since)
+        call.frame = None
         return result
-
-    def _wants_name(self, draft: ValueDraft) -> bool:
-        """Whether a value that no assignment named may be a parameter of the author's function; asked once for each."""
-        if draft.name is not None or draft.kind not in ("input", "parameter") or draft.id in self._asked:
-            return False
-        self._asked.add(draft.id)
-        return True
 
     def run_whole(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """Runs control flow (`torch.cond`) as one operation whose inside is not seen.
 
         It compiles its branches, and what torch 2.13 compiles under a dispatch mode fails when called without it later.
         """
-        backend = self._backend
-        if backend.muted or self.current is not None or not backend.recording.recording:
+        backend, lane = self._backend, self._lane
+        if lane.off or lane.call is not None:
             return func(*args, **kwargs)
         frame, direct, _ = author_frame(2)
-        call = Call(func, frame, direct)
+        call = Call(self._tape.new_id(), func, lane, frame, direct)
         with torch._C.DisableTorchFunction():
-            call.arguments = [(tensor, backend.read(tensor)) for tensor in tensors_in((args, kwargs), 4)]
+            tensors = list(tensors_in((args, kwargs), _DEPTH))
+            inputs: list[int | None] = [backend.read(tensor) for tensor in tensors]
+        start, since = len(self._events), sequence_number()
         with backend.unseen():
             result = func(*args, **kwargs)
-        if not backend.recording.forward_begins():
-            return result
-        with torch._C.DisableTorchFunction():
-            inputs = tuple([draft.id for _, draft in call.arguments if draft is not None])
-            node = backend.builder.node(call.name, f"torch.{call.name}", inputs, (), scope=self.scope(call).id)
-            node.outputs = tuple([backend.table.add(tensor, kind="result").id for tensor in tensors_in(result, 4)])
-            call.kernels.append(node)
-            self._finish(call, result, args, kwargs)
+        if backend.recording.forward_begins():
+            with torch._C.DisableTorchFunction():
+                outputs = tuple([backend.table.add(tensor) for tensor in tensors_in(result, _DEPTH)])
+                self._note_whole(call, f"torch.{func.__name__}", inputs, outputs, None)
+                self._finish(call, result, args, kwargs, tensors, inputs, start, since)
+        call.frame = None
         return result
+
+    def _note_whole(
+        self, call: Call, target: str, inputs: Sequence[int | None], outputs: tuple[int, ...], error: str | None
+    ) -> None:
+        """Notes a call as one kernel, where what it runs inside was not seen."""
+        call.kernels += 1
+        kernel = whole(call.func, target)
+        sequence = sequence_number() + self._lane.base
+        known = [value for value in inputs if value is not None]
+        number = self._tape.new_id()
+        self._events.append(
+            (KERNEL, number, kernel, call.id, sequence, "forward", known, outputs, (...,), None, None, error)
+        )
 
     def _run_unseen(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """Runs what a data loader does to collate a batch: the batch is where the author's graph begins."""
-        self._backend.muted += 1
-        try:
-            return call_as(caller(3), func, args, kwargs)
-        finally:
-            self._backend.muted -= 1
+        with self._backend.muted():
+            return stand_in(sys._getframe(2))(func, args, kwargs)
 
-    def scope(self, call: Call) -> ScopeDraft:
-        """The scope of a call, made when its first kernel runs."""
-        if call.scope is None:
-            call.scope = self._backend.builder.scope(kind="function", name=call.name)
-        return call.scope
-
-    def _finish(self, call: Call, result: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+    def _finish(
+        self, call: Call, result: Any, args: Sequence[Any], kwargs: Mapping[str, Any],
+        tensors: Sequence[torch.Tensor], inputs: list[int | None], start: int, since: int,
+    ) -> None:  # fmt: skip
         """What is known once a call has returned: where it was written, what it gave, and where gradients will come."""
         backend = self._backend
-        scope = self.scope(call)
-        self._describe(call, scope, args, kwargs)
-        outputs = [(tensor, draft) for tensor in tensors_in(result, 4) if (draft := backend.table.find(tensor))]
-        scope.outputs = tuple(draft.id for _, draft in outputs)
-        for sequence in range(call.sequence, sequence_number()):
-            backend.kernels.by_sequence.setdefault(sequence, call.kernels[-1])
-        for tensor, draft in outputs:
-            if draft.kind == "constant" and call.direct:
-                draft.kind = "input"  # the author called a factory himself
-            backend.note_requires_grad(tensor, draft)
-        backend.gradients.watch_inside([tensor for tensor, _ in outputs], call.sequence, backend.kernels.by_sequence)
-        backend.namer.name_unknown(call)
-        backend.namer.name_results(call, [draft for _, draft in outputs])
+        self._describe(call, args, kwargs, tensors, inputs)
+        results = [result] if type(result) is torch.Tensor else list(tensors_in(result, _DEPTH))
+        outputs = []
+        for tensor in results:
+            value = self._find(tensor)
+            if value is not None:
+                outputs.append(value)
+                if tensor.requires_grad and value not in self._watched:
+                    backend.note_requires_grad(tensor, value)
+                if call.direct and self._tape.kinds.get(value) == "constant":
+                    self._tape.kinds[value] = "input"  # the author called a factory himself
+                    backend.namer.nameless.add(value)
+        until = sequence_number()
+        if until - since > 1:
+            backend.gradients.watch_inside(results, since, until, self._events[start:], self._lane.base)
+        frame = call.frame
+        if frame is not None and outputs and not backend.modules.entered_at(frame):
+            found, each = names.targets(frame, is_author)
+            called = call.site.called if call.site is not None else None
+            direct = called == getattr(call.func, "__name__", None) or (called is None and call.direct)
+            call.naming = (found, each, None if direct else (id(frame), frame.f_lasti))
+        base = self._lane.base
+        self._events.append((CALL, call, inputs, outputs, since + base, until + base))
 
-    def _describe(self, call: Call, scope: ScopeDraft, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
-        scope.type = _qualified(call.func) if call.name == _name(call.func) else call.name
-        inputs = [draft or self._backend.table.find(tensor) for tensor, draft in call.arguments]
-        scope.inputs = tuple(draft.id for draft in inputs if draft is not None)
-        scope.attrs = call.kernels[0].attrs if len(call.kernels) == 1 else _arguments(call.func, args, kwargs)
-        if "other" in scope.attrs and getattr(call.func, "__name__", "") in _REFLECTED:
-            scope.attrs = {"self": scope.attrs["other"]}  # 1 - x: the number is the first operand
-        if call.name == "setitem" and len(args) == 3 and plain(args[2]) is not None:
-            scope.attrs = {"other": plain(args[2])}  # x[0] = 7: the number is what is written
-        if call.frame is None:
-            return
-        here = names.site(call.frame)
-        scope.source = here.source
-        if here.operator is not None and getattr(call.func, "__name__", "").strip("_") in _OPERATORS:
-            scope.name = here.operator
-        scope.call = self._backend.nth((call.frame.f_code, call.frame.f_lasti))
+    def _describe(
+        self, call: Call, args: Sequence[Any], kwargs: Mapping[str, Any],
+        tensors: Sequence[torch.Tensor], inputs: list[int | None],
+    ) -> None:  # fmt: skip
+        """Fills in the values that were unknown before, the place in the code, and the arguments."""
+        for index, value in enumerate(inputs):
+            if value is None:
+                inputs[index] = self._find(tensors[index])
+        if call.kernels > 1:
+            call.attrs = _arguments(call.func, args, kwargs)
+        if len(args) == 3 and getattr(call.func, "__name__", "") == "__setitem__" and plain(args[2]) is not None:
+            call.attrs = {"other": plain(args[2])}  # x[0] = 7: the number is what is written
+        if call.frame is not None:
+            call.site = names.site(call.frame)
 
-    def _failed(self, call: Call, error: BaseException, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+    def _failed(
+        self, call: Call, error: BaseException, tensors: Sequence[torch.Tensor], inputs: list[int | None]
+    ) -> None:
         """Notes the call that an exception ended, unless the kernel that raised it was noted."""
         backend = self._backend
-        if isinstance(error, Exception) and not backend.failure_noted:
+        if isinstance(error, Exception) and not backend.failure_noted and not call.seeds:
             backend.failure_noted = True
-            inputs = tuple([backend.read(tensor).id for tensor, _ in call.arguments])
-            message = f"{type(error).__name__}: {error}"
-            node = backend.builder.node(
-                call.name, _qualified(call.func), inputs, (), scope=self.scope(call).id, error=message
-            )
-            call.kernels.append(node)
+            with torch._C.DisableTorchFunction():
+                read = [backend.read(tensor) for tensor in tensors]
+            self._note_whole(call, qualified(call.func), read, (), f"{type(error).__name__}: {error}")
         if call.kernels:
-            self._describe(call, self.scope(call), args, kwargs)
-            backend.namer.name_unknown(call)
+            self._describe(call, (), {}, tensors, inputs)
+            sequence = sequence_number() + self._lane.base
+            self._events.append((CALL, call, inputs, (), sequence, sequence))
+        call.frame = None
 
     def _read_gradient(self, result: torch.Tensor, owner: torch.Tensor) -> None:
         """The author took `w.grad`: what is computed from it, without a gradient of its own, is an update."""
-        table = self._backend.table
-        draft = table.find(result)
-        if draft is None:
-            draft = table.add(result, kind="input")
-            self._backend.keeper.value(draft, result)
-        if draft.name is None:
-            held = table.find(owner)
-            draft.name = f"{held.name}.grad" if held is not None and held.name else None
-        self._backend.kernels.from_gradient.add(draft.id)
+        table, tape = self._backend.table, self._tape
+        value = table.find(result)
+        if value is None:
+            value = table.add(result)
+            tape.kinds[value] = "input"
+        held = table.find(owner)
+        if held is not None:
+            self._events.append((TAKEN, value, held))
+        self._backend.from_gradient.add(value)
+        self._lane.careful = True
 
 
-def _name(func: Any) -> str:
+_NO_TENSORS: Final = frozenset((int, float, bool, str, type(None), torch.dtype, torch.device, slice))
+
+
+def whole(func: Any, target: str) -> Kernel:
+    """A call as a kernel of its own."""
+    return Kernel(short_name(func), target, (), {}, frozenset(), (), func)
+
+
+def short_name(func: Any) -> str:
     """How a function is called in a picture: `mm`, `T` for the property."""
     name = getattr(func, "__name__", None) or str(func)
     if name in ("__get__", "__set__"):
@@ -259,10 +320,10 @@ def _name(func: Any) -> str:
     return name.strip("_") if name.startswith("__") else name
 
 
-def _qualified(func: Any) -> str:
+def qualified(func: Any) -> str:
     """The dotted name of a function; torch's own tables know some only under an alias, so the last part is our own."""
     with torch._C.DisableTorchFunction():
-        path = resolve_name(func) or f"{getattr(func, '__module__', '') or ''}.{_name(func)}"
+        path = resolve_name(func) or f"{getattr(func, '__module__', '') or ''}.{short_name(func)}"
     name = getattr(func, "__name__", None)
     if path.endswith(("__get__", "__set__")) or name is None:
         return path

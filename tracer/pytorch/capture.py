@@ -1,4 +1,4 @@
-"""The torch backend: what a program does with tensors -> a `Builder`.
+"""The torch backend: what a program does with tensors -> a `Tape`, and once it has ended a `Builder`.
 
 Two modes see every operation at two levels: `calls` the function that the author called, `kernels` what ran inside
 it, in backward too. `modules`, `backward` and `gradients` add the hooks that tell where, in which phase and with what
@@ -16,18 +16,21 @@ from typing import Any
 
 import torch
 
-from tracer.builder import ValueDraft
 from tracer.pytorch import standins
 from tracer.pytorch.backward import BackwardWatch
-from tracer.pytorch.calls import CallWatch, FunctionMode
+from tracer.pytorch.calls import CallMode
 from tracer.pytorch.gradients import Gradients
-from tracer.pytorch.internals import modes
-from tracer.pytorch.kernels import CompilerSafeDispatchMode, DispatchMode, KernelWatch
+from tracer.pytorch.internals import modes, sequence_number
+from tracer.pytorch.kernels import CompilerSafeKernelMode, KernelMode
+from tracer.pytorch.lane import Lane
 from tracer.pytorch.materials import Keeper
 from tracer.pytorch.modules import ModuleWatch
 from tracer.pytorch.naming import Namer
+from tracer.pytorch.numbers import Numbers
 from tracer.pytorch.patches import Patches
+from tracer.pytorch.tape import SEQUENCE, Tape
 from tracer.pytorch.tensors import TensorTable, tensors_in
+from tracer.pytorch.transcript import transcribe
 from tracer.recording import Recording
 
 
@@ -35,28 +38,28 @@ class TorchBackend:
     """Records torch; see `tracer.recording.Backend`.
 
     Attributes:
-        muted: Above 0 while what runs is no step of the author's program.
-        thread: The thread that is recorded.
-        failure_noted: Whether the exception on its way out has its node.
+        failure_noted: Whether the exception on its way out has its kernel.
+        from_gradient: Values of gradients that the author took, and of what was computed from them.
     """
 
     def __init__(self, recording: Recording) -> None:
         self.recording = recording
         self.builder = recording.builder
+        self.tape = Tape(recording.builder.new_id)
         self.keeper = Keeper(recording.materials)
-        self.table = TensorTable(self.builder, self.keeper)
+        self.numbers = Numbers()
+        self.table = TensorTable(self.tape, self.numbers, self.keeper)
         self.namer = Namer(self)
-        self.calls = CallWatch(self)
-        self.kernels = KernelWatch(self)
         self.gradients = Gradients(self)
         self.modules = ModuleWatch(self)
         self.backward = BackwardWatch(self)
-        self.muted = 0
-        self.thread = threading.get_ident()
         self.failure_noted = False
+        self.from_gradient: set[int] = set()
+        lane = Lane(0, recording.builder.stack)
+        self._lanes = {threading.get_ident(): lane}
+        self.calls = CallMode(self, lane)
         self._patches = Patches()
         self._modes: list[Any] = []
-        self._counts: dict[Any, int] = {}
 
     def start(self) -> None:
         """Enters the modes, installs the hooks."""
@@ -74,9 +77,13 @@ class TorchBackend:
         self.backward.remove()
         self.gradients.remove()
         self._patches.undo()
-        self.namer.results.finish()
+        self.numbers.finish()
         self.table.clear()
         standins.forget()
+
+    def write(self) -> None:
+        """Writes what the tape holds into the builder."""
+        transcribe(self.tape, self.numbers, self.recording)
 
     @contextlib.contextmanager
     def unseen(self) -> Iterator[None]:
@@ -90,31 +97,62 @@ class TorchBackend:
             for mode in mine:
                 mode.__enter__()
 
+    @contextlib.contextmanager
+    def muted(self) -> Iterator[None]:
+        """For what is no step of the author's program."""
+        lane = self.lane()
+        lane.muted += 1
+        lane.off = True
+        try:
+            yield
+        finally:
+            lane.muted -= 1
+            self.refresh()
+
+    def refresh(self) -> None:
+        """Tells the threads whether operations are being recorded."""
+        for lane in self._lanes.values():
+            lane.off = bool(lane.muted) or not self.recording.recording
+
     def pause(self) -> None:
         """Leaves the modes, if they are on top; modules are watched as long as their passes must be counted."""
         if self._modes and self._on_top():
             self._leave()
             self.gradients.remove()
-            self.namer.results.finish()
             if self.recording.finished:
                 self.modules.remove()
 
     def resume(self) -> None:
         """Enters the modes, if they are not on."""
+        self.refresh()
         if not self._modes:
+            lane = self.lane()
             self.table.clear()
-            self.kernels.reset()
+            lane.sequence = sequence_number()
+            self.tape.events.append((SEQUENCE, lane.sequence + lane.base))
             compiles = "torch._dynamo" in sys.modules
-            kernels = CompilerSafeDispatchMode if compiles else DispatchMode
-            self._modes = [FunctionMode(self.calls), kernels(self.kernels)]
+            kernels = CompilerSafeKernelMode if compiles else KernelMode
+            self._modes = [self.calls, kernels(self, lane)]
             for mode in self._modes:
                 mode.__enter__()
 
-    def forget(self) -> None:
-        """Lets go of what the builder has forgotten, so that memory stays bounded."""
-        since = self.kernels.forget(self.builder.nodes, self.builder.values)
-        self.gradients.forget(self.builder.values, since)
-        self.table.compact()
+    def forget(self, first: int) -> set[int]:
+        """Lets go of what came before the id `first`; gives the scopes that what is kept ran in."""
+        self.numbers.finish()
+        scopes, kept = self.tape.forget(first, self.table.compact())
+        self.numbers.forget(kept)
+        self.gradients.forget(kept)
+        self.from_gradient.intersection_update(kept)
+        self.namer.nameless.intersection_update(kept)
+        return scopes
+
+    def lane(self) -> Lane:
+        """The state of the thread that asks."""
+        return self._lanes[threading.get_ident()]
+
+    def lane_here(self) -> Lane | None:
+        """The same; None for a thread that is not recorded."""
+        return self._lanes.get(threading.get_ident())
 
     def _on_top(self) -> bool:
         """Whether nobody entered modes after ours, which then could not leave."""
@@ -131,7 +169,7 @@ class TorchBackend:
         @functools.wraps(compile_)
         def run(*args: Any, **kwargs: Any) -> Any:
             for mode in self._modes[1:]:
-                mode.__class__ = CompilerSafeDispatchMode
+                mode.__class__ = CompilerSafeKernelMode
             return compile_(*args, **kwargs)
 
         return run
@@ -139,6 +177,8 @@ class TorchBackend:
     def _as_one(self, control_flow: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(control_flow)
         def run(*args: Any, **kwargs: Any) -> Any:
+            if self.lane_here() is None:
+                return control_flow(*args, **kwargs)
             return self.calls.run_whole(control_flow, args, kwargs)
 
         return run
@@ -148,43 +188,45 @@ class TorchBackend:
         with torch._C.DisableTorchFunction():
             tensors = list(tensors_in(nest))
             for index, tensor in enumerate(tensors):
-                draft = self.read(tensor)
-                draft.name = draft.name or (name if len(tensors) == 1 else f"{name}[{index}]")
+                self.tape.names.setdefault(self.read(tensor), name if len(tensors) == 1 else f"{name}[{index}]")
 
     def known(self, nest: Any) -> list[int]:
         """Ids of the values of the tensors in a nest."""
         with torch._C.DisableTorchFunction():
             found = (self.table.find(tensor) for tensor in tensors_in(nest))
-            return list(dict.fromkeys(draft.id for draft in found if draft is not None))
+            return list(dict.fromkeys(value for value in found if value is not None))
 
     # What the watches share.
 
-    def nth(self, key: Any) -> int:
-        """How often `key` was asked for before."""
-        count = self._counts.get(key, 0)
-        self._counts[key] = count + 1
-        return count
-
-    def read(self, tensor: torch.Tensor) -> ValueDraft:
+    def read(self, tensor: torch.Tensor) -> int:
         """The value of a tensor that is used, made known if it was not."""
-        draft = self.table.find(tensor)
-        if draft is None:
-            draft = self._meet(tensor)
-        if not self.backward.running:
-            self.note_requires_grad(tensor, draft)
-        return draft
+        lane = self.lane()
+        value = self.table.find(tensor)
+        if value is None:
+            value = self._meet(tensor)
+        elif lane.call is not None:
+            return value  # the call looks for gradients itself
+        if not lane.running and tensor.requires_grad and value not in self.gradients.watched:
+            self.note_requires_grad(tensor, value)
+        return value
 
-    def _meet(self, tensor: torch.Tensor) -> ValueDraft:
+    def _meet(self, tensor: torch.Tensor) -> int:
         """A tensor that was made before the recording, or out of its sight."""
-        draft = self.table.add(tensor, kind=self.modules.kind(tensor), name=self.modules.tensor_name(tensor))
-        self.keeper.value(draft, tensor)
-        if self.calls.current is not None and draft.name is None:
-            self.calls.current.unknown.append((draft, tensor))
-        return draft
+        value = self.table.add(tensor)
+        self.tape.kinds[value] = self.modules.kind(tensor)
+        self.keeper.value(value, tensor)
+        name = self.modules.tensor_name(tensor)
+        if name is not None:
+            self.tape.names[value] = name
+        elif self.lane().call is not None:
+            self.namer.nameless.add(value)
+            self.namer.name_source(value, tensor)
+        else:
+            self.namer.nameless.add(value)
+        return value
 
-    def note_requires_grad(self, tensor: torch.Tensor, draft: ValueDraft) -> None:
-        """Watches for the gradient of a tensor, once; a leaf that wants one is a parameter, whatever made it."""
-        if tensor.requires_grad and draft.id not in self.gradients.watched:
-            draft.requires_grad = True
-            if self.gradients.watch(tensor, draft):
-                draft.kind = "parameter"
+    def note_requires_grad(self, tensor: torch.Tensor, value: int) -> None:
+        """Watches for the gradient of a tensor; a leaf that wants one is a parameter, whatever made it."""
+        self.tape.requires_grad.add(value)
+        if self.gradients.watch(tensor, value, self.lane().base):
+            self.tape.kinds[value] = "parameter"

@@ -15,6 +15,7 @@ _STDLIB: Final = sysconfig.get_path("stdlib") + os.sep
 _SITE: Final = tuple(os.path.join(_STDLIB, name) + os.sep for name in ("site-packages", "dist-packages"))
 _OURS: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _LOADING: Final = os.path.join(_TORCH, "utils", "data") + os.sep
+_CAPTURE: Final = os.path.join(_OURS, "pytorch") + os.sep
 _ENTRIES: Final = (os.path.join(_OURS, "tracing.py"), os.path.join(_OURS, "script.py"))
 _AUTHOR, _INTERNAL, _DATA, _ENTRY = 0, 1, 2, 3
 _CALLS_MODES: Final = (
@@ -23,36 +24,30 @@ _CALLS_MODES: Final = (
     os.path.join(_TORCH, "_dynamo", "eval_frame.py"),
     os.path.join(_TORCH, "_ops.py"),
 )
-_kinds: dict[CodeType, int] = {}
-_machinery: dict[CodeType, bool] = {}
+# By the id of a code object, which is kept with it: to hash one takes longer than to look at its file name.
+_known: dict[int, tuple[int, bool, CodeType]] = {}
 
 
-def _kind(code: CodeType) -> int:
-    found = _kinds.get(code)
-    if found is None:
-        name = code.co_filename
-        internal = name.startswith((_TORCH, _OURS, "<frozen ", "<eval_with_key>")) or (
-            name.startswith(_STDLIB) and not name.startswith(_SITE)
-        )
-        found = _DATA if name.startswith(_LOADING) else _INTERNAL if internal else _AUTHOR
-        found = _ENTRY if name in _ENTRIES else found
-        _kinds[code] = found
+def _look(code: CodeType) -> tuple[int, bool, CodeType]:
+    """The kind of a code object, and whether it is ours or torch's for calling a mode."""
+    name = code.co_filename
+    internal = name.startswith((_TORCH, _OURS, "<frozen ", "<eval_with_key>")) or (
+        name.startswith(_STDLIB) and not name.startswith(_SITE)
+    )
+    kind = _DATA if name.startswith(_LOADING) else _INTERNAL if internal else _AUTHOR
+    machinery = name.startswith((_CAPTURE, *_CALLS_MODES))
+    found = _known[id(code)] = (_ENTRY if name in _ENTRIES else kind, machinery, code)
     return found
 
 
 def is_author(code: CodeType) -> bool:
     """Whether a code object is the author's (or of a library that is neither torch nor ours)."""
-    return _kind(code) == _AUTHOR
+    return (_known.get(id(code)) or _look(code))[0] == _AUTHOR
 
 
 def is_machinery(code: CodeType) -> bool:
     """Whether a code object is ours, or torch's for calling a mode."""
-    found = _machinery.get(code)
-    if found is None:
-        name = code.co_filename
-        ours = name.startswith(os.path.join(_OURS, "pytorch") + os.sep)
-        found = _machinery[code] = ours or name.startswith(_CALLS_MODES)
-    return found
+    return (_known.get(id(code)) or _look(code))[1]
 
 
 def author_frame(depth: int) -> tuple[FrameType | None, bool, bool]:
@@ -68,7 +63,7 @@ def author_frame(depth: int) -> tuple[FrameType | None, bool, bool]:
     frame: FrameType | None = sys._getframe(depth + 1)
     first, loading = frame, False
     while frame is not None:
-        kind = _kind(frame.f_code)
+        kind = (_known.get(id(frame.f_code)) or _look(frame.f_code))[0]
         if kind == _AUTHOR:
             return frame, frame is first, loading
         if kind == _ENTRY:

@@ -1,134 +1,197 @@
-"""Statistics of every gradient as it arrives: hooks on leaf tensors and on the autograd nodes of results.
+"""Which gradient arrived where: hooks on leaf tensors and on the autograd functions of results -> a `Tape`.
 
-A hook before an autograd node sees the gradients of that node's results, summed over all their uses and after any
-hook of the author's, and does not change them.
+A hook before an autograd function sees the gradients of that function's results, summed over all their uses and after
+any hook of the author's, and does not change them.
 """
 
 from __future__ import annotations
 
+import functools
 import weakref
-from collections.abc import Callable, Container, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Collection, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 import torch
 
-from tracer.builder import NodeDraft, ValueDraft
-from tracer.pytorch.backward_graph import guard
-from tracer.pytorch.stats import stats
+from tracer.pytorch.backward_graph import guard_below
+from tracer.pytorch.internals import Hooks
+from tracer.pytorch.tape import GRADIENT, KERNEL
 
 if TYPE_CHECKING:
     from tracer.pytorch.capture import TorchBackend
 
-_NO_SEQUENCE = 2**63  # AccumulateGrad nodes have a number above it, and belong to no kernel
+_NO_SEQUENCE: Final = 2**63  # AccumulateGrad functions have a number above it, and belong to no kernel
+
+
+class Arrival:
+    """The hook before an autograd function: notes the gradients of its results.
+
+    Attributes:
+        hooks: A weak reference to the dict of hooks that it stands in, as its own key.
+    """
+
+    __slots__ = ("_gradients", "_index", "_values", "hooks")
+
+    def __init__(self, gradients: Gradients, index: int, values: Sequence[int]) -> None:
+        self.hooks: weakref.ref[Any] | None = None
+        self._gradients = gradients
+        self._index = index
+        self._values = values
+
+    def __call__(self, grads: tuple[torch.Tensor | None, ...]) -> None:
+        """What torch calls; the first of the values is the result number `index` of the function."""
+        for value, grad in zip(self._values, grads[self._index :]):
+            if grad is not None:
+                self._gradients.note(value, grad)
+
+    def remove(self) -> None:
+        """Takes the hook off; a function that has died took it along."""
+        hooks = self.hooks() if self.hooks is not None else None
+        if hooks is not None:
+            hooks.pop(self, None)
+
+
+def register_quickly(real: Callable[..., Any]) -> Any:
+    """Torch's way to add a hook to an autograd function, without a handle for ours: that takes three times as long."""
+
+    @functools.wraps(real)
+    def register(hooks: Any, hook: Any) -> Any:
+        if type(hook) is not Arrival:
+            return real(hooks, hook)
+        hooks = Hooks() if hooks is None else hooks
+        hooks[hook] = hook
+        hook.hooks = weakref.ref(hooks)
+        return hooks, None
+
+    return staticmethod(register)
 
 
 class Gradients:
-    """The gradient hooks of one recording."""
+    """The gradient hooks of one recording.
+
+    Attributes:
+        watched: Values whose gradients will be noted.
+    """
 
     def __init__(self, backend: TorchBackend) -> None:
         self._backend = backend
-        self._handles: list[Any] = []
+        self._table = backend.table
+        self._tape = backend.tape
         self.watched: set[int] = set()
+        self._arrivals: list[Arrival] = []
+        self._handles: list[Any] = []
         self._leaves: dict[int, tuple[weakref.ref[torch.Tensor], list[int]]] = {}
-        self._heights: dict[int, int] = {}
 
-    def watch(self, tensor: torch.Tensor, draft: ValueDraft) -> bool:
-        """Notes the gradient of `tensor`, a leaf or a result, for `draft` whenever it arrives; tells whether a leaf."""
-        self.watched.add(draft.id)
-        with torch._C.DisableTorchFunction():
-            node = _grad_fn(tensor)
-            if node is not None:
-                self._handles.append(node.register_prehook(self._at(tensor.output_nr, draft.id)))
-                return False
-            if not _is_leaf(tensor):
-                return False
-            self._watch_leaf(tensor, draft)
-            return True
+    def watch(self, tensor: torch.Tensor, value: int, base: int) -> bool:
+        """Notes the gradient of `tensor`, a leaf or a result, whenever it arrives; tells whether it is a leaf.
 
-    def _watch_leaf(self, leaf: torch.Tensor, draft: ValueDraft) -> None:
+        Args:
+            tensor: A tensor that requires a gradient.
+            value: Which value it is.
+            base: Of the thread's sequence numbers.
+        """
+        self.watched.add(value)
+        function = _grad_fn(tensor)
+        if function is not None:
+            self._hook(function, tensor.output_nr, (value,), base)
+            return False
+        if not _is_leaf(tensor):
+            return False
+        self._watch_leaf(tensor, value)
+        return True
+
+    def _hook(self, function: Any, index: int, values: Sequence[int], base: int) -> None:
+        arrival = Arrival(self, index, values)
+        function.register_prehook(arrival)
+        self._arrivals.append(arrival)
+        number = function._sequence_nr()
+        guard_below(function, number)
+        self._tape.grad_fns[number + base] = function.name()
+
+    def _watch_leaf(self, leaf: torch.Tensor, value: int) -> None:
         """A leaf lives through many passes, each of which may know it as another version: one hook serves them all."""
         known = self._leaves.get(id(leaf))
         if known is not None and known[0]() is leaf:
-            known[1][0] = draft.id
+            known[1][0] = value
             return
-        current = [draft.id]
+        current = [value]
         self._leaves[id(leaf)] = (weakref.ref(leaf), current)
-        self._handles.append(leaf.register_hook(self._on(current)))  # type: ignore[no-untyped-call]
+        with torch._C.DisableTorchFunction():
+            self._handles.append(leaf.register_hook(lambda grad: self.note(current[0], grad)))  # type: ignore[no-untyped-call]
 
-    def watch_inside(self, results: Sequence[torch.Tensor], since: int, kernels: Mapping[int, NodeDraft]) -> None:
+    def watch_inside(
+        self, results: Sequence[torch.Tensor], since: int, until: int, events: Sequence[tuple[Any, ...]], base: int
+    ) -> None:
         """Notes the gradients of what was computed on the way to `results` inside one call.
 
         Args:
             results: What the call returned; they are watched themselves already.
-            since: Sequence number when the call began; older autograd nodes are not its own.
-            kernels: The kernel that each autograd node was made for, by sequence number.
+            since: Sequence number when the call began; older autograd functions are not its own.
+            until: Sequence number when it ended.
+            events: What the tape holds of it.
+            base: Of the thread's sequence numbers.
         """
-        with torch._C.DisableTorchFunction():
-            roots: list[Any] = [node for tensor in results if (node := _grad_fn(tensor)) is not None]
-            inside: dict[int, Any] = {}
-            while roots:
-                node = roots.pop()
-                sequence = node._sequence_nr() if node is not None else -1
-                if since <= sequence < _NO_SEQUENCE and sequence not in inside:
-                    inside[sequence] = node
-                    roots.extend(following for following, _ in node.next_functions)
-            for sequence in sorted(inside):  # operands are older than what is computed from them
-                self._guard(sequence, inside[sequence])
-                kernel = kernels.get(sequence)
-                if kernel is None:
-                    continue
-                kernel.attrs = {**kernel.attrs, "grad_fn": inside[sequence].name().split("::")[-1]}
-                if self.watched.isdisjoint(kernel.outputs):
-                    self.watched.update(kernel.outputs)
-                    self._handles.append(inside[sequence].register_prehook(self._all(kernel.outputs)))
-
-    def _guard(self, sequence: int, node: Any) -> None:
-        """Keeps a graph that was looked at from being freed in one recursion; see `backward_graph`."""
-        edges = [edge for edge, _ in node.next_functions if edge is not None]
-        height = guard(node, [(edge, self._heights.get(edge._sequence_nr(), 0)) for edge in edges])
-        self._heights[sequence] = height
+        made = _outputs_by_sequence(events, since, until, base)
+        roots: list[Any] = [function for tensor in results if (function := _grad_fn(tensor)) is not None]
+        inside: dict[int, Any] = {}
+        while roots:
+            function = roots.pop()
+            sequence = function._sequence_nr() if function is not None else -1
+            if since <= sequence < _NO_SEQUENCE and sequence not in inside:
+                inside[sequence] = function
+                roots.extend(following for following, _ in function.next_functions)
+        for sequence in sorted(inside):  # operands are older than what is computed from them
+            values = made.get(sequence)
+            if values is not None and self.watched.isdisjoint(values):
+                self.watched.update(values)
+                self._hook(inside[sequence], 0, values, base)
+            else:
+                guard_below(inside[sequence], sequence)
+                self._tape.grad_fns[sequence + base] = inside[sequence].name()
 
     def remove(self) -> None:
         """Takes every hook off."""
         while self._handles:
             self._handles.pop().remove()
+        while self._arrivals:
+            self._arrivals.pop().remove()
         self._leaves.clear()
         self.watched.clear()
 
-    def forget(self, values: Container[int], since: int) -> None:
-        """Lets go of values that were forgotten, of autograd nodes older than `since`, and of hooks that died."""
-        self.watched = {value for value in self.watched if value in values}
-        self._heights = {sequence: height for sequence, height in self._heights.items() if sequence >= since}
+    def forget(self, kept: Collection[int]) -> None:
+        """Lets go of values that were forgotten, and of hooks that died."""
+        self.watched.intersection_update(kept)
+        self._arrivals = [each for each in self._arrivals if each.hooks is not None and each.hooks() is not None]
         self._handles = [handle for handle in self._handles if handle.hooks_dict_ref() is not None]
 
-    def note(self, value: int, grad: torch.Tensor | None) -> None:
-        """Keeps the statistics of a gradient that arrived."""
-        if grad is None or not self._backend.recording.recording:
+    def note(self, value: int, grad: torch.Tensor) -> None:
+        """Notes that the gradient of a value arrived."""
+        if not self._backend.recording.recording:
             return
-        draft = self._backend.table.find(grad)  # most gradients are what a kernel has just made
-        found, made = (stats(grad), None) if draft is None else (draft.data, draft.id)
-        if found is not None or made is not None:
-            self._backend.recording.gradient(value, found, made)
+        found = self._table.find(grad)  # most gradients are what a kernel has just made
+        if found is None:
+            found = self._table.add(grad)
+        self._tape.events.append((GRADIENT, value, found))
 
-    def _at(self, index: int, value: int) -> Callable[[tuple[torch.Tensor | None, ...]], None]:
-        def hook(grads: tuple[torch.Tensor | None, ...]) -> None:
-            if index < len(grads):
-                self.note(value, grads[index])
 
-        return hook
+def _outputs_by_sequence(
+    events: Sequence[tuple[Any, ...]], since: int, until: int, base: int
+) -> dict[int, tuple[int, ...]]:
+    """What the kernel of each autograd function made in a call, by sequence number.
 
-    def _on(self, current: list[int]) -> Callable[[torch.Tensor], None]:
-        def hook(grad: torch.Tensor) -> None:
-            self.note(current[0], grad)
-
-        return hook
-
-    def _all(self, values: Sequence[int]) -> Callable[[tuple[torch.Tensor | None, ...]], None]:
-        def hook(grads: tuple[torch.Tensor | None, ...]) -> None:
-            for value, grad in zip(values, grads):
-                self.note(value, grad)
-
-        return hook
+    For a function that ran no kernel of its own, it is what the last kernel made.
+    """
+    made: dict[int, tuple[int, ...]] = {}
+    last, outputs = since + base, ()
+    for event in events:
+        if event[0] == KERNEL and event[5] == "forward":
+            sequence, outputs = event[4], event[7]
+            if sequence > last:
+                made[sequence - 1 - base] = outputs
+                last = sequence
+    for sequence in range(since, until):
+        made.setdefault(sequence, outputs)
+    return made
 
 
 # Torch refuses both for a view that was made under no_grad and whose base was written in place since.

@@ -20,6 +20,16 @@ current_autograd_node: Final[Callable[[], Any]] = torch._C._current_autograd_nod
 ENGINE: Final = ((torch.autograd, "_engine_run_backward"), (torch.autograd.graph, "_engine_run_backward"))
 
 
+# Where torch looks up how a hook is added to an autograd function: `(hooks or None, hook) -> hooks, handle`.
+HOOKED_BY: Final = (torch.autograd.function._HookMixin, "_register_hook")
+
+
+class Hooks(dict[Any, Callable[..., Any]]):
+    """The hooks of an autograd function; a dict that can be referred to weakly, as torch's handles need it."""
+
+    __slots__ = ("__weakref__",)
+
+
 def modes() -> tuple[list[Any], list[Any]]:
     """The function modes and the dispatch modes that are on, outermost first."""
     overrides: Any = torch.overrides

@@ -1,43 +1,59 @@
-"""The level of kernels: an operator of ATen's, seen by a `TorchDispatchMode`, forward and backward -> a node."""
+"""The level of kernels: an operator of ATen's, seen by a `TorchDispatchMode`, forward and backward -> a `Tape`.
+
+The program waits for what `KernelMode` does, ten thousand times in a pass, so its common case stands in it whole.
+"""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Container, Mapping, Sequence
+import sys
+import weakref
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from tracer.builder import NodeDraft, ValueDraft
-from tracer.graph import Phase, ValueKind
-from tracer.pytorch.arguments import write
+from tracer.graph import Phase
 from tracer.pytorch.frames import author_frame
 from tracer.pytorch.internals import current_autograd_node, sequence_number
-from tracer.pytorch.schemas import Kernel, attributes, describe
-from tracer.pytorch.standins import call_as, caller
-from tracer.pytorch.tensors import DTYPES, tensors_in
+from tracer.pytorch.schemas import Kernel, describe
+from tracer.pytorch.standins import stand_in
+from tracer.pytorch.tape import KERNEL, TENSOR
+from tracer.pytorch.tensors import shape_of, tensors_in
 
 if TYPE_CHECKING:
     from tracer.pytorch.capture import TorchBackend
+    from tracer.pytorch.lane import Lane
 
 _DETACH: Final = torch.ops.aten.detach.default
 _LIFT: Final = torch.ops.aten.lift_fresh.default
-_NO_STEPS: Final = frozenset(
-    ("prim", "profiler")
-)  # namespaces: fake tensors ask for devices, optimizers time themselves
-_UNFILLED: Final = frozenset("empty empty_like empty_strided empty_permuted new_empty new_empty_strided".split())
+_TENSORS: Final = frozenset((torch.Tensor, torch.nn.Parameter))
+_PLAIN: Final = (
+    bool, int, float, complex, str, type(None), torch.dtype, torch.device, torch.layout, torch.memory_format
+)  # fmt: skip
 _described: dict[Any, Kernel] = {}
 
 
-class DispatchMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Hands every kernel to the backend."""
+class KernelMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Notes the kernels of one thread of a recording.
+
+    A kernel and its autograd node are joined by the node's sequence number: autograd makes the node just before it
+    runs the kernel, so a kernel that finds the number higher than the one before it has a node of its own.
+    """
 
     supports_higher_order_operators = True
 
-    def __init__(self, kernels: KernelWatch) -> None:
+    def __init__(self, backend: TorchBackend, lane: Lane) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self._kernels = kernels
+        self._backend = backend
+        self._lane = lane
+        self._recording = backend.recording
+        self._tape = backend.tape
+        self._new_id = backend.tape.new_id
+        self._note = backend.tape.events.append
+        self._facts = backend.tape.facts
+        self._table = backend.table
+        self._numbers = backend.numbers
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -45,10 +61,185 @@ class DispatchMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return False
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        return self._kernels.run(func, args, kwargs or {})
+        """Runs a kernel and notes it."""
+        lane = self._lane
+        kernel = _described.get(func)
+        if kernel is None:
+            kernel = _described[func] = describe(func)
+        if lane.off or kernel.quiet:
+            return kernel.run(*args, **(kwargs or {}))
+        call = lane.call
+        if call is None:
+            return self._outside(kernel, func, args, kwargs or {})
+        frame = sys._getframe(1)
+        as_author = call.as_author if frame.f_code is call.code else stand_in(frame)
+        if func is _DETACH and not call.detaches:
+            return self._alias(kernel, args, as_author)
+        if not kernel.plain or kwargs or lane.careful or self._recording.heeds:
+            return self._run(kernel, func, args, kwargs or {}, as_author)
+        entries, writes = self._table.entries, self._table.writes
+        inputs, arguments = [], None
+        for each in args:
+            if type(each) in _TENSORS:
+                entry = entries.get(id(each))
+                if entry is not None and entry[0]() is each and (not writes or writes.get(entry[3], 0) == entry[2]):
+                    inputs.append(entry[1])
+                else:
+                    inputs.append(self._backend.read(each))
+            elif isinstance(each, torch.Tensor):
+                inputs.append(self._backend.read(each))
+            else:
+                arguments = args
+        if arguments is not None:
+            arguments = tuple([TENSOR if isinstance(each, torch.Tensor) else each for each in args])
+        number = self._new_id()
+        lane.sequence = sequence = sequence_number() + lane.base
+        call.kernels += 1
+        phase: Phase
+        if lane.running:
+            scope, phase, function = None, "backward", self._function()
+        else:
+            scope, phase, function = call.id, "forward", None
+        try:
+            result = as_author(kernel.run, args)
+        except Exception as error:
+            self._failed(kernel, number, scope, sequence, phase, inputs, arguments, {}, function, error)
+            raise
+        if type(result) is torch.Tensor and kernel.fills and inputs:
+            value = self._new_id()
+            try:
+                key = result.untyped_storage()._cdata
+            except (RuntimeError, NotImplementedError):
+                key = None
+            self._facts[value] = (
+                shape_of(result), result.dtype, "cpu" if result.is_cpu else str(result.device)
+            )  # fmt: skip
+            entries[id(result)] = (weakref.ref(result), value, writes.get(key, 0) if writes else 0, key)
+            self._numbers.take(value, result)
+            outputs: Any = (value,)
+        else:
+            outputs = self._results(kernel, number, args, {}, result, bool(inputs))
+        self._note((KERNEL, number, kernel, scope, sequence, phase, inputs, outputs, arguments, None, function, None))
+        return result
+
+    def _function(self) -> tuple[int, int] | None:
+        """The autograd function that is running: its sequence number and the number of the backward run."""
+        function = current_autograd_node()
+        if function is None:
+            return None
+        sequence = function._sequence_nr() + self._lane.base
+        if sequence not in self._tape.grad_fns:
+            self._tape.grad_fns[sequence] = function.name()
+        return sequence, self._lane.run
+
+    def _outside(self, kernel: Kernel, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        """A kernel that runs outside of any call that torch tells of."""
+        if not self._lane.running and author_frame(3)[2]:
+            return kernel.run(*args, **kwargs)  # a data loader unpacks what its workers sent
+        as_author = stand_in(sys._getframe(2))
+        with torch._C.DisableTorchFunction():  # the function mode is on, and would see what we do
+            if func is _DETACH:
+                return self._alias(kernel, args, as_author)
+            return self._run(kernel, func, args, kwargs, as_author)
+
+    def _run(self, kernel: Kernel, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], as_author: Any) -> Any:
+        """Runs a kernel of any kind."""
+        lane, call = self._lane, self._lane.call
+        tensors = () if func is _LIFT else tensors_in((args, kwargs), 4)
+        inputs = [self._backend.read(tensor) for tensor in tensors]
+        sequence = sequence_number() + lane.base
+        phase = self._phase(inputs, sequence)
+        if phase == "forward" and not self._recording.forward_begins():
+            return as_author(kernel.run, args, kwargs)
+        lane.sequence = sequence
+        arguments = _without_tensors(args)
+        keywords = {name: _without_tensors(each) for name, each in kwargs.items()} if kwargs else None
+        function = self._function() if lane.running else None
+        scope = None
+        if phase != "backward":
+            scope = call.id if call is not None else lane.stack[-1] if lane.stack else None
+        number = self._new_id()
+        if call is not None:
+            call.kernels += 1
+        self._backend.keeper.state(number, func, args, kwargs)
+        try:
+            result = as_author(kernel.run, args, kwargs)
+        except Exception as error:
+            self._failed(kernel, number, scope, sequence, phase, inputs, arguments, keywords, function, error)
+            raise
+        outputs = self._results(kernel, number, args, kwargs, result, bool(inputs))
+        if func is _LIFT:
+            self._backend.keeper.value(outputs[0], result)
+        if phase == "update":
+            self._backend.from_gradient.update(value for value in outputs if value not in self._tape.kinds)
+        self._note(
+            (KERNEL, number, kernel, scope, sequence, phase, inputs, outputs, arguments, keywords, function, None)
+        )
+        if not inputs and call is None and phase == "forward":
+            for value in outputs:
+                self._backend.namer.name_outsider(value)
+        return result
+
+    def _failed(
+        self, kernel: Kernel, number: int, scope: int | None, sequence: int, phase: Phase, inputs: list[int],
+        arguments: Any, keywords: Any, function: Any, error: Exception,
+    ) -> None:  # fmt: skip
+        message = f"{type(error).__name__}: {error}"
+        self._backend.failure_noted = True
+        self._note((KERNEL, number, kernel, scope, sequence, phase, inputs, (), arguments, keywords, function, message))
+
+    def _alias(self, kernel: Kernel, args: Sequence[Any], as_author: Any) -> Any:
+        """A detach on torch's own account, to save a tensor or hand out a gradient: no step of the program."""
+        result = as_author(kernel.run, args)
+        value = self._table.find(args[0])
+        if value is not None and isinstance(result, torch.Tensor):
+            self._table.bind(result, value)
+        return result
+
+    def _phase(self, inputs: Sequence[int], sequence: int) -> Phase:
+        """The phase of a kernel; what is computed from a gradient, without one of its own, is an update."""
+        lane = self._lane
+        if lane.running or (lane.call is not None and lane.call.seeds):
+            return "backward"
+        if lane.updating and not torch.is_grad_enabled():
+            return "update"
+        if sequence == lane.sequence and not self._backend.from_gradient.isdisjoint(inputs):
+            return "update"
+        return "forward"
+
+    def _results(
+        self, kernel: Kernel, number: int, args: Sequence[Any], kwargs: Mapping[str, Any], result: Any, made: bool
+    ) -> tuple[int, ...]:
+        """Values for what a kernel returned and what it wrote in place."""
+        table = self._table
+        given = {**dict(zip(kernel.arguments, args)), **kwargs}
+        names = [name for name in kernel.arguments if name in kernel.written]
+        written = [tensor for name in names for tensor in tensors_in(given.get(name))]
+        outputs: list[int] = []
+        for index, returned in enumerate(result if isinstance(result, (tuple, list)) else (result,)):
+            base = given.get(kernel.view_of[index]) if index < len(kernel.view_of) else None  # type: ignore[arg-type]
+            viewed = table.find(base) if isinstance(base, torch.Tensor) else None
+            for tensor in tensors_in(returned, 2):
+                if not any(tensor is other for other in written):
+                    filled = None if viewed is not None else kernel.fills
+                    outputs.append(table.add(tensor, view_of=viewed, filled=filled))
+                    if not made:
+                        self._tape.kinds[outputs[-1]] = "constant"
+        outputs.extend(self._new_version(tensor, number) for tensor in written)
+        return tuple(outputs)
+
+    def _new_version(self, tensor: torch.Tensor, number: int) -> int:
+        """The version of a tensor that an in-place operation made."""
+        old = self._table.find(tensor)
+        self._table.wrote(tensor, number)
+        value, kinds = self._table.add(tensor, version_of=old), self._tape.kinds
+        kind = kinds.get(old) if old is not None else None
+        if kind == "parameter" or kind == "buffer":
+            kinds[value] = kind
+        return value
 
 
-class CompilerSafeDispatchMode(DispatchMode):  # type: ignore[no-untyped-call]
+class CompilerSafeKernelMode(KernelMode):  # type: ignore[no-untyped-call]
     """The same, for a program that uses the compiler: wrapped, so that the compiler does not try to compile us."""
 
     @classmethod
@@ -56,162 +247,14 @@ class CompilerSafeDispatchMode(DispatchMode):  # type: ignore[no-untyped-call]
         return True
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        return self._kernels.run(func, args, kwargs or {})
+        return KernelMode.__torch_dispatch__(self, func, types, args, kwargs)
 
 
-class KernelWatch:
-    """Notes the kernels of one recording.
-
-    A kernel and its autograd node are joined by the node's sequence number: autograd makes the node just before it
-    runs the kernel, so a kernel that finds the number higher than the one before it has a node of its own.
-
-    Attributes:
-        by_sequence: The forward kernel of each autograd node, by sequence number.
-        from_gradient: Ids of gradients that the author took, and of what was computed from them.
-    """
-
-    def __init__(self, backend: TorchBackend) -> None:
-        self._backend = backend
-        self._sequence = 0
-        self.by_sequence: dict[int, NodeDraft] = {}
-        self.from_gradient: set[int] = set()
-
-    def reset(self) -> None:
-        """Autograd nodes made up to now are not of this recording."""
-        self._sequence = sequence_number()
-
-    def forget(self, nodes: Container[int], values: Container[int]) -> int:
-        """Lets go of nodes and values that were forgotten; gives the oldest sequence number that is still of use."""
-        self.by_sequence = {number: node for number, node in self.by_sequence.items() if node.id in nodes}
-        self.from_gradient = {value for value in self.from_gradient if value in values}
-        return min(self.by_sequence, default=self._sequence)
-
-    def run(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-        """Runs a kernel and notes it."""
-        backend = self._backend
-        if backend.muted or not backend.recording.recording or getattr(func, "namespace", None) in _NO_STEPS:
-            return func(*args, **kwargs)
-        if backend.calls.current is not None:
-            return self._run(func, args, kwargs)
-        if not backend.backward.running and author_frame(2)[2]:
-            return func(*args, **kwargs)  # a data loader unpacks what its workers sent
-        with torch._C.DisableTorchFunction():  # outside of a call the function mode is on, and would see what we do
-            return self._run(func, args, kwargs)
-
-    def _run(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-        backend = self._backend
-        sequence = sequence_number()
-        call = backend.calls.current
-        if func is _DETACH and not (call is not None and call.detaches):
-            return self._alias(func, args, kwargs)
-        kernel = _described.get(func)
-        if kernel is None:
-            kernel = _described[func] = describe(func)
-        tensors = () if func is _LIFT else tensors_in((args, kwargs), 4)
-        inputs = tuple([backend.read(tensor).id for tensor in tensors])
-        phase = self._phase(inputs, sequence)
-        if phase == "forward" and not backend.recording.forward_begins():
-            return call_as(caller(3), func, args, kwargs)
-        node = self._node(kernel, inputs, phase, attributes(kernel, args, kwargs))
-        node.call = write(args, kwargs)
-        backend.keeper.state(node, func, args, kwargs)
-        try:
-            result = call_as(caller(3), func, args, kwargs)
-        except Exception as error:
-            node.error = f"{type(error).__name__}: {error}"
-            backend.failure_noted = True
-            raise
-        node.outputs = self._results(kernel, node, args, kwargs, result)
-        if func is _LIFT:
-            backend.keeper.value(backend.builder.values[node.outputs[0]], result)
-        if phase == "update":
-            values = backend.builder.values
-            self.from_gradient.update(ref for ref in node.outputs if values[ref].kind == "result")
-        if sequence > self._sequence:
-            self._own(node, sequence - 1)
-        return result
-
-    def _own(self, node: NodeDraft, sequence: int) -> None:
-        """The autograd node of this number was made for this kernel, so its result requires a gradient."""
-        self._sequence = sequence + 1
-        self.by_sequence[sequence] = node
-        for output in node.outputs[:1]:
-            self._backend.builder.values[output].requires_grad = True
-
-    def _alias(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-        """A detach on torch's own account, to save a tensor or hand out a gradient: no step of the program."""
-        result = call_as(caller(4), func, args, kwargs)
-        draft = self._backend.table.find(args[0])
-        if draft is not None and isinstance(result, torch.Tensor):
-            self._backend.table.bind(result, draft)
-        return result
-
-    def _phase(self, inputs: tuple[int, ...], sequence: int) -> Phase:
-        """The phase of a kernel; what is computed from a gradient, without one of its own, is an update."""
-        backend = self._backend
-        call = backend.calls.current
-        if backend.backward.running or (call is not None and call.seeds):
-            return "backward"
-        if backend.backward.updating and not torch.is_grad_enabled():
-            return "update"
-        return "update" if sequence == self._sequence and not self.from_gradient.isdisjoint(inputs) else "forward"
-
-    def _node(self, kernel: Kernel, inputs: tuple[int, ...], phase: Phase, attrs: Mapping[str, Any]) -> NodeDraft:
-        backend = self._backend
-        call = backend.calls.current
-        scope = forward = None
-        if phase == "backward":
-            autograd = current_autograd_node() if backend.backward.running else None
-            scope, forward = backend.backward.place(autograd, self.by_sequence)
-        elif call is not None:
-            scope = backend.calls.scope(call).id
-        node = backend.builder.node(
-            kernel.op, kernel.target, inputs, (), phase=phase, scope=scope, forward=forward, attrs=attrs
-        )
-        if call is not None:
-            call.kernels.append(node)
-        return node
-
-    def _results(
-        self, kernel: Kernel, node: NodeDraft, args: Sequence[Any], kwargs: Mapping[str, Any], result: Any
-    ) -> tuple[int, ...]:
-        """Values for what a kernel returned and what it wrote in place."""
-        given = {**dict(zip(kernel.arguments, args)), **kwargs}
-        names = [name for name in kernel.arguments if name in kernel.written]
-        written = [tensor for name in names for tensor in tensors_in(given.get(name))]
-        outputs: list[int] = []
-        for index, returned in enumerate(result if isinstance(result, (tuple, list)) else (result,)):
-            base = kernel.view_of[index] if index < len(kernel.view_of) else None
-            for tensor in tensors_in(returned, 2):
-                if not any(tensor is other for other in written):
-                    outputs.append(self._made(tensor, given.get(base) if base is not None else None, node))
-        outputs.extend(self._new_version(tensor, node) for tensor in written)
-        return tuple(outputs)
-
-    def _made(self, tensor: torch.Tensor, viewed: Any, node: NodeDraft) -> int:
-        table = self._backend.table
-        base = table.find(viewed) if isinstance(viewed, torch.Tensor) else None
-        kind: ValueKind = "result" if node.inputs else "constant"
-        known = base.data if base is not None and _shows_the_same(tensor, base) else None
-        filled = None if base is not None else node.op not in _UNFILLED
-        draft = table.add(tensor, kind=kind, view_of=base.id if base is not None else None, data=known, filled=filled)
-        if kind == "constant" and self._backend.calls.current is None and node.phase == "forward":
-            self._backend.namer.name_outsider(draft)
-        return draft.id
-
-    def _new_version(self, tensor: torch.Tensor, node: NodeDraft) -> int:
-        """The version of a tensor that an in-place operation made."""
-        table = self._backend.table
-        old = table.find(tensor)
-        table.wrote(tensor, node)
-        if old is None:
-            return table.add(tensor, kind="result").id
-        kind: ValueKind = old.kind if old.kind in ("parameter", "buffer") else "result"
-        return table.add(tensor, kind=kind, name=old.name, version_of=old.id, view_of=old.view_of).id
-
-
-def _shows_the_same(view: torch.Tensor, base: ValueDraft) -> bool:
-    """Whether a view holds all the elements of its base in another shape or order, so that their statistics agree."""
-    if base.data is None or base.data.value is not None or DTYPES.get(view.dtype) != base.dtype:
-        return False
-    return view.numel() == math.prod(base.shape) and 0 not in view.stride()
+def _without_tensors(nest: Any) -> Any:
+    """The arguments of a kernel with a mark in the place of each tensor."""
+    if isinstance(nest, torch.Tensor):
+        return TENSOR
+    if isinstance(nest, (list, tuple)):
+        items = [_without_tensors(each) for each in nest]
+        return items if isinstance(nest, list) else tuple(items)
+    return nest if isinstance(nest, _PLAIN) else ...

@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 
-from tracer.builder import NodeDraft, ValueDraft
 from tracer.pytorch.internals import natively
 from tracer.pytorch.tensors import storage_key
 from tracer.recording import Materials
@@ -46,16 +45,16 @@ class Keeper:
         self._materials = materials
         self._copy = Copier()
 
-    def value(self, draft: ValueDraft, tensor: torch.Tensor) -> None:
+    def value(self, value: int, tensor: torch.Tensor) -> None:
         """Keeps a tensor that no node makes, as it is now."""
-        if self._materials is not None and draft.id not in self._materials.values:
+        if self._materials is not None and value not in self._materials.values:
             with natively():
-                self._materials.values[draft.id] = self._copy(tensor)
+                self._materials.values[value] = self._copy(tensor)
 
-    def state(self, node: NodeDraft, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+    def state(self, node: int, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
         """Keeps the state of the generator that a kernel is about to draw from."""
         if self._materials is None or torch.Tag.nondeterministic_seeded not in getattr(func, "tags", ()):
             return
         given = next((each for each in (*args, *kwargs.values()) if isinstance(each, torch.Generator)), None)
         with natively():
-            self._materials.states[node.id] = (given or torch.default_generator).get_state()
+            self._materials.states[node] = (given or torch.default_generator).get_state()

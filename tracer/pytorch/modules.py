@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import threading
 import weakref
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,12 +14,14 @@ from tracer.builder import ScopeDraft
 from tracer.graph import ValueKind
 from tracer.pytorch.frames import author_frame, is_author
 from tracer.pytorch.internals import forget_module_hook
+from tracer.pytorch.tape import KERNEL, NAMED
 from tracer.pytorch.tensors import tensors_in
 
 if TYPE_CHECKING:
     from types import FrameType
 
     from tracer.pytorch.capture import TorchBackend
+    from tracer.pytorch.lane import Lane
 
 
 class ModuleWatch:
@@ -29,12 +30,12 @@ class ModuleWatch:
     def __init__(self, backend: TorchBackend) -> None:
         self._backend = backend
         self._handles: list[Any] = []
-        self._open: list[tuple[torch.nn.Module, ScopeDraft | None, Any]] = []
         self._modules: dict[int, tuple[weakref.ref[torch.nn.Module], str]] = {}
         self._tensors: dict[int, tuple[weakref.ref[torch.Tensor], str, ValueKind]] = {}
         self._roots: dict[str, str] = {}
         self._unseen: dict[int, Any] = {}
         self._local: set[str] = set()
+        self._called: dict[int, int] = {}
 
     def install(self) -> None:
         """Hooks the calls of every module."""
@@ -49,11 +50,11 @@ class ModuleWatch:
             forget_module_hook(self._handles.pop())
         while self._unseen:
             self._unseen.popitem()[1].__exit__(None, None, None)
-        self._open.clear()
 
-    def entered_at(self, key: Any) -> bool:
-        """Whether the innermost module was called from the very place `key`, so that its result bears the name."""
-        return bool(self._open) and self._open[-1][2] == key
+    def entered_at(self, frame: FrameType) -> bool:
+        """Whether the innermost module was called from where `frame` is, so that its result bears the name."""
+        lane = self._backend.lane()
+        return bool(lane.modules) and lane.modules[-1][2] == (id(frame), frame.f_lasti)
 
     def tensor_name(self, tensor: torch.Tensor) -> str | None:
         """The qualified name of a parameter or buffer of a module that was called."""
@@ -71,51 +72,61 @@ class ModuleWatch:
 
     def _before(self, module: torch.nn.Module, args: Any) -> None:
         backend = self._backend
-        if threading.get_ident() != backend.thread or backend.muted or backend.backward.running:
+        lane = backend.lane_here()
+        if lane is None or lane.muted or lane.running:
             return
         with torch._C.DisableTorchFunction():
-            if not self._open:
+            if not lane.modules and lane.is_main:
                 backend.recording.outermost_call(id(module), self._continues(args))
                 backend.recording.author_resumes()
-            if not backend.recording.recording:
-                self._open.append((module, None, None))
+            if lane.off:
+                lane.modules.append((module, None, None))
                 return
             frame, _, _ = author_frame(1)
             key = (id(frame), frame.f_lasti) if frame is not None else None
-            scope = self._scope(module, frame)
-            scope.inputs = tuple(self._argument(tensor, module, args, frame) for tensor in tensors_in(args))
-            backend.builder.enter(scope)
-            self._open.append((module, scope, key))
+            scope = self._scope(module, frame, lane)
+            scope.inputs = tuple([self._argument(tensor, module, args, frame) for tensor in tensors_in(args)])
+            lane.stack.append(scope.id)
+            lane.modules.append((module, scope, key))
         if _may_be_fused(module):
             self._unseen[id(module)] = guard = torch._C.DisableTorchFunction()
             guard.__enter__()
 
     def _continues(self, args: Any) -> bool:
         """Whether a module is given something that was computed in the segment under way."""
-        table, builder = self._backend.table, self._backend.builder
-        ids = {draft.id for tensor in tensors_in(args) if (draft := table.find(tensor)) is not None}
-        for node in reversed(builder.nodes.values()):
-            if not ids or node.segment != builder.segment.number:
+        found = {self._backend.table.find(tensor) for tensor in tensors_in(args)} - {None}
+        first = self._backend.builder.segment.first
+        for event in reversed(self._backend.tape.events if found else ()):
+            if event[0] != KERNEL:
+                continue
+            if event[1] < first:
                 return False
-            if node.inputs and not ids.isdisjoint(node.outputs):
+            if event[6] and not found.isdisjoint(event[7]):
                 return True
         return False
 
-    def _scope(self, module: torch.nn.Module, frame: FrameType | None) -> ScopeDraft:
+    def _scope(self, module: torch.nn.Module, frame: FrameType | None, lane: Lane) -> ScopeDraft:
         site = names.site(frame) if frame is not None else None
         name = self._module_name(module)
         if name is None:
             name = (site.callee if site is not None else None) or type(module).__name__
             self._learn(module, name)
-        elif not self._open:
+        elif not lane.modules:
             self._learn_tensors(module, self._roots.get(name, ""))  # lazy modules make their parameters when called
         return self._backend.builder.scope(
             kind="module",
             name=name,
             type=type(module).__name__,
-            call=self._backend.nth(("module", id(module))),
+            call=self._nth(module),
             source=site.source if site is not None else None,
+            parent=lane.stack[-1] if lane.stack else None,
         )
+
+    def _nth(self, module: torch.nn.Module) -> int:
+        """How often a module was called before."""
+        count = self._called.get(id(module), 0)
+        self._called[id(module)] = count + 1
+        return count
 
     def _module_name(self, module: torch.nn.Module) -> str | None:
         found = self._modules.get(id(module))
@@ -143,9 +154,10 @@ class ModuleWatch:
         self._roots[root] = f"{root}."
         for key, (reference, name, kind) in list(self._tensors.items()):
             self._tensors[key] = (reference, f"{root}.{name}", kind)
-        for draft in self._backend.builder.values.values():
-            if draft.kind in ("parameter", "buffer") and draft.name in self._local:
-                draft.name = f"{root}.{draft.name}"
+        tape = self._backend.tape
+        for value, name in list(tape.names.items()):
+            if tape.kinds.get(value) in ("parameter", "buffer") and name in self._local:
+                tape.names[value] = f"{root}.{name}"
 
     def _learn_tensors(self, root: torch.nn.Module, head: str) -> None:
         for name, parameter in root.named_parameters():
@@ -160,46 +172,49 @@ class ModuleWatch:
         self._tensors[id(tensor)] = (weakref.ref(tensor), name, kind)
         if len(self._roots) <= 1:
             self._local.add(name)
-        draft = self._backend.table.find(tensor)
-        if draft is not None:
-            draft.kind = kind
-            draft.name = name
+        value = self._backend.table.find(tensor)
+        if value is not None:
+            self._backend.tape.kinds[value] = kind
+            self._backend.tape.names[value] = name
 
     def _argument(self, tensor: torch.Tensor, module: torch.nn.Module, args: Any, frame: FrameType | None) -> int:
-        draft = self._backend.read(tensor)
-        if draft.name is None and draft.kind == "input":
-            draft.name = names.variable(frame, tensor, is_author) or _parameter(module, args, tensor)
-        return draft.id
+        value, tape = self._backend.read(tensor), self._backend.tape
+        if value not in tape.names and tape.kinds.get(value) == "input":
+            name = names.variable(frame, tensor, is_author) or _parameter(module, args, tensor)
+            if name is not None:
+                tape.events.append((NAMED, value, name))
+        return value
 
     def _after(self, module: torch.nn.Module, args: Any, *rest: Any) -> None:
         """After a call; torch leaves the keyword arguments out when it raised."""
         kwargs, result = rest if len(rest) == 2 else ({}, None)
-        backend = self._backend
-        if threading.get_ident() != backend.thread or not any(entry[0] is module for entry in self._open):
+        lane = self._backend.lane_here()
+        if lane is None or not any(entry[0] is module for entry in lane.modules):
             return
-        while self._open:
-            opened, scope, key = self._open.pop()
+        while lane.modules:
+            opened, scope, key = lane.modules.pop()
             if id(opened) in self._unseen:
                 self._unseen.pop(id(opened)).__exit__(None, None, None)
+            if scope is not None and scope.id in lane.stack:
+                del lane.stack[lane.stack.index(scope.id) :]  # and what an exception left open inside it
             if opened is module:
                 break
         with torch._C.DisableTorchFunction():
             if scope is not None:
                 self._close(scope, key, args, kwargs, result)
-            if not self._open:
+            if not lane.modules and lane.is_main:
                 needs = any(tensor.requires_grad for tensor in tensors_in(result))
-                backend.recording.outermost_returned(id(module), needs)
+                self._backend.recording.outermost_returned(id(module), needs)
 
     def _close(self, scope: ScopeDraft, key: Any, args: Any, kwargs: Any, result: Any) -> None:
-        backend = self._backend
-        backend.builder.leave(scope)
-        given = [draft.id for tensor in tensors_in(kwargs) if (draft := backend.table.find(tensor)) is not None]
+        find = self._backend.table.find
+        given = [value for tensor in tensors_in(kwargs) if (value := find(tensor)) is not None]
         scope.inputs = (*scope.inputs, *given)
-        drafts = [draft for tensor in tensors_in(result) if (draft := backend.table.find(tensor)) is not None]
-        scope.outputs = tuple(draft.id for draft in drafts)
+        values = [value for tensor in tensors_in(result) if (value := find(tensor)) is not None]
+        scope.outputs = tuple(values)
         frame, _, _ = author_frame(2)
-        if frame is not None and not self.entered_at(key):
-            backend.namer.results.assign(frame, drafts)
+        if frame is not None and not self.entered_at(frame):
+            self._backend.namer.assign(frame, values)
 
 
 _FUSED: Final = (torch.nn.MultiheadAttention, torch.nn.TransformerEncoderLayer, torch.nn.TransformerEncoder)

@@ -1,53 +1,49 @@
-"""Names for values: a parameter's by its module, an input's by the variable that holds it, a result's by assignment."""
+"""Names that must be found while the program runs: those of the variables that hold tensors from outside."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from types import FrameType
 from typing import TYPE_CHECKING
 
 import torch
 
 from tracer import names
-from tracer.builder import ValueDraft
 from tracer.pytorch.frames import author_frame, is_author
+from tracer.pytorch.tape import NAMED, NAMES
 
 if TYPE_CHECKING:
-    from tracer.pytorch.calls import Call
+    from types import FrameType
+
     from tracer.pytorch.capture import TorchBackend
 
 
 class Namer:
-    """Names the values of one recording; the first name a value gets stays."""
+    """Names the sources of one recording, and says what results go to; the first name a value gets stays.
+
+    Attributes:
+        nameless: Values from outside for which no name was found yet; the next call that is given one looks again.
+    """
 
     def __init__(self, backend: TorchBackend) -> None:
         self._backend = backend
-        self.results = names.Results(is_author)
+        self.nameless: set[int] = set()
 
-    def name_unknown(self, call: Call) -> None:
-        """Names the values that came into the graph with a call."""
-        for draft, tensor in call.unknown:
-            if draft.name is None:
-                draft.name = self._name_of(tensor, call.frame)
+    def name_source(self, value: int, tensor: torch.Tensor) -> None:
+        """Names a value from outside after its module or the variable that holds it; asked once for each."""
+        self.nameless.discard(value)
+        call = self._backend.lane().call
+        name = self._backend.modules.tensor_name(tensor)
+        if name is None:
+            name = names.variable(call.frame if call is not None else None, tensor, is_author)
+        if name is not None:
+            self._backend.tape.events.append((NAMED, value, name))
 
-    def _name_of(self, tensor: torch.Tensor, frame: FrameType | None) -> str | None:
-        return self._backend.modules.tensor_name(tensor) or names.variable(frame, tensor, is_author)
-
-    def name_outsider(self, draft: ValueDraft) -> None:
+    def name_outsider(self, value: int) -> None:
         """Names a tensor made outside of any call that torch tells of (`torch.from_numpy`)."""
-        draft.kind = "input"
+        self._backend.tape.kinds[value] = "input"
         frame, _, loading = author_frame(1)
         if frame is not None and not loading:
-            self.results.assign(frame, [draft])
+            self.assign(frame, [value])
 
-    def name_results(self, call: Call, drafts: Sequence[ValueDraft]) -> None:
-        """Names what a call returned after the variables that the author assigns it to."""
-        frame = call.frame
-        if frame is None or not drafts:
-            return
-        key = (id(frame), frame.f_lasti)
-        if self._backend.modules.entered_at(key):
-            return  # the variable holds what the module returns, which may not be this
-        called = names.site(frame).called
-        direct = called == getattr(call.func, "__name__", None) or (called is None and call.direct)
-        self.results.assign(frame, drafts, None if direct else key)
+    def assign(self, frame: FrameType, values: list[int]) -> None:
+        """Says that values go to what the expression that `frame` is at is assigned to."""
+        self._backend.tape.events.append((NAMES, values, (*names.targets(frame, is_author), None)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -23,6 +23,11 @@ class Kernel:
         defaults: Default value by argument name.
         written: Names of the arguments that are written in place (or into, for `out=`).
         view_of: For each result, the name of the argument whose memory it shares without writing, or None.
+        run: Runs it.
+        quiet: Whether it is no step of a program: fake tensors ask for devices, optimizers time themselves.
+        plain: Whether all it does is to make one new tensor, from arguments that are no lists of tensors, without
+            random numbers.
+        fills: Whether its results hold numbers; what `empty` leaves in memory differs from run to run.
     """
 
     op: str
@@ -31,6 +36,14 @@ class Kernel:
     defaults: Mapping[str, Any]
     written: frozenset[str]
     view_of: tuple[str | None, ...]
+    run: Callable[..., Any]
+    quiet: bool = False
+    plain: bool = False
+    fills: bool = True
+
+
+_QUIET: Final = frozenset(("prim", "profiler"))
+_UNFILLED: Final = frozenset("empty empty_like empty_strided empty_permuted new_empty new_empty_strided".split())
 
 
 def describe(func: Any) -> Kernel:
@@ -38,7 +51,7 @@ def describe(func: Any) -> Kernel:
     schema = getattr(func, "_schema", None)
     target = str(func)
     if schema is None:
-        return Kernel(getattr(func, "__name__", target), target, (), {}, frozenset(), ())
+        return Kernel(getattr(func, "__name__", target), target, (), {}, frozenset(), (), func)
     op = schema.name.split("::")[-1]
     read, written = {}, set()
     for argument in schema.arguments:
@@ -49,13 +62,21 @@ def describe(func: Any) -> Kernel:
         else:
             for alias in argument.alias_info.before_set:
                 read[alias] = argument.name
+    view_of = tuple(_viewed(result, read) for result in schema.returns)
+    random = torch.Tag.nondeterministic_seeded in func.tags
+    lists = any("List[" in str(argument.type) and "Tensor" in str(argument.type) for argument in schema.arguments)
+    one = len(schema.returns) == 1 and str(schema.returns[0].type) == "Tensor"
     return Kernel(
         op=op,
         target=target,
         arguments=tuple(argument.name for argument in schema.arguments),
         defaults={a.name: a.default_value for a in schema.arguments if a.has_default_value()},
         written=frozenset(written),
-        view_of=tuple(_viewed(result, read) for result in schema.returns),
+        view_of=view_of,
+        run=func._op,
+        quiet=func.namespace in _QUIET,
+        plain=one and not written and view_of == (None,) and not random and not lists,
+        fills=op not in _UNFILLED,
     )
 
 

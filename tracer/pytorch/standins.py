@@ -7,8 +7,7 @@ the file and line of the frame that was there without us, with that frame's modu
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from types import CodeType, FrameType, FunctionType
 from typing import Any, Final
 
@@ -17,34 +16,28 @@ import torch
 from tracer.pytorch.frames import is_machinery
 
 NAME: Final = "<graphtrace>"  # of every stand-in's code, by which tracebacks tell it from the author's frame
-_call: Final[Any] = lambda func, args, kwargs: func(*args, **kwargs)  # noqa: E731 - one line, so one line number
+_call: Final[Any] = lambda func, args, kwargs={}: func(*args, **kwargs)  # noqa: E731 - one line, one line number
 _HANDLER: Final = torch.overrides.handle_torch_function.__code__
-_made: dict[tuple[CodeType, int], FunctionType] = {}
+# By the id of a code object, which is kept with them (to hash one takes longer than all the rest), and instruction.
+_made: dict[int, tuple[CodeType, dict[int, FunctionType]]] = {}
 
 
-def caller(depth: int) -> FrameType | None:
-    """The frame that would call torch if it were not for us.
-
-    Args:
-        depth: How many frames above the one that asks to start at.
-    """
-    frame: FrameType | None = sys._getframe(depth + 1)
+def stand_in(frame: FrameType | None) -> Callable[..., Any]:
+    """A function `(func, args, kwargs={})` that calls `func` as `frame` would, or the first above it not of ours."""
     while frame is not None and is_machinery(frame.f_code):
         if frame.f_code is _HANDLER and frame.f_back is not None:
             frame = frame.f_back  # the function itself, which asked the mode before it did anything
         frame = frame.f_back
-    return frame
-
-
-def call_as(frame: FrameType | None, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-    """Calls `func` as `frame` would."""
     if frame is None:
-        return func(*args, **kwargs)
-    key = (frame.f_code, frame.f_lasti)
-    stand_in = _made.get(key)
-    if stand_in is None or stand_in.__globals__ is not frame.f_globals:
-        stand_in = _made[key] = _stand_in(frame)
-    return stand_in(func, args, kwargs)
+        return _call  # type: ignore[no-any-return]
+    code = frame.f_code
+    known = _made.get(id(code))
+    if known is None:
+        known = _made[id(code)] = (code, {})
+    made = known[1].get(frame.f_lasti)
+    if made is None or made.__globals__ is not frame.f_globals:
+        made = known[1][frame.f_lasti] = _make(frame)
+    return made
 
 
 def forget() -> None:
@@ -52,7 +45,7 @@ def forget() -> None:
     _made.clear()
 
 
-def _stand_in(frame: FrameType) -> Any:
+def _make(frame: FrameType) -> Any:
     code = _call.__code__.replace(co_filename=frame.f_code.co_filename, co_firstlineno=frame.f_lineno, co_name=NAME)
     make: Callable[..., Any] = FunctionType
-    return make(code, frame.f_globals, NAME)
+    return make(code, frame.f_globals, NAME, _call.__defaults__)

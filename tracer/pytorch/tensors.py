@@ -8,15 +8,16 @@ it, becomes a new version at its next use; for that, writes are counted per stor
 from __future__ import annotations
 
 import dataclasses
+import math
 import weakref
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import torch
 
-from tracer.builder import Builder, NodeDraft, ValueDraft
-from tracer.graph import Stats, ValueKind
-from tracer.pytorch.stats import stats
+from tracer.pytorch.numbers import Numbers
+from tracer.pytorch.stats import DRAWABLE
+from tracer.pytorch.tape import VERSION, Tape
 
 if TYPE_CHECKING:
     from tracer.pytorch.materials import Keeper
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 DTYPES: Final = {
     dtype: str(dtype).removeprefix("torch.") for dtype in vars(torch).values() if isinstance(dtype, torch.dtype)
 }
+_shapes: dict[tuple[int, ...], tuple[int, ...]] = {}  # one tuple for each, however many tensors have it
 _MAX_DEPTH: Final = 6  # levels of nesting in which tensors are looked for
 
 
@@ -45,103 +47,100 @@ def tensors_in(nest: Any, depth: int = _MAX_DEPTH) -> Iterator[torch.Tensor]:
 def storage_key(tensor: torch.Tensor) -> int | None:
     """Address of the storage a tensor and its views share; None where there is none (sparse, some subclasses)."""
     try:
-        return int(tensor.untyped_storage()._cdata)
+        return tensor.untyped_storage()._cdata  # type: ignore[no-any-return]
     except (RuntimeError, NotImplementedError):
         return None
 
 
 class TensorTable:
-    """Live tensors -> values of a `Builder`."""
+    """Live tensors -> values of a `Tape`.
 
-    def __init__(self, builder: Builder, keeper: Keeper) -> None:
-        self._builder = builder
+    Attributes:
+        entries: By `id` of the tensor: a weak reference to it, its value, how often its storage had been written when
+            the two were bound, and the key of that storage.
+        writes: How often each storage was written, by its key.
+    """
+
+    def __init__(self, tape: Tape, numbers: Numbers, keeper: Keeper) -> None:
+        self._tape = tape
         self._keeper = keeper
-        self._entries: dict[int, tuple[weakref.ref[torch.Tensor], ValueDraft, int, int | None]] = {}
-        self._writes: dict[int, tuple[int, NodeDraft | None]] = {}
+        self._numbers = numbers
+        self.entries: dict[int, tuple[weakref.ref[torch.Tensor], int, int, int | None]] = {}
+        self.writes: dict[int | None, int] = {}
+        self._writers: dict[int, int] = {}
         self._unfilled: set[int] = set()
 
-    def find(self, tensor: torch.Tensor) -> ValueDraft | None:
+    def find(self, tensor: torch.Tensor) -> int | None:
         """The value of a tensor in its present version; None for a tensor that was not seen."""
-        entry = self._entries.get(id(tensor))
+        entry = self.entries.get(id(tensor))
         if entry is None:
             return None
-        reference, draft, count, key = entry
+        reference, value, count, key = entry
         held = reference()
-        if held is not tensor and not (held is None and key is not None and self._same(tensor, draft, key)):
+        if held is not tensor and not (held is None and key is not None and self._same(tensor, value, key)):
             return None
-        self._builder.values.setdefault(draft.id, draft)  # may have been forgotten with an earlier pass
-        if self._writes and key is not None:
-            written, writer = self._writes.get(key, (0, None))
-            if written != count:
-                return self._next_version(tensor, draft, writer)
-        return draft
+        if self.writes and key is not None and self.writes.get(key, 0) != count:
+            return self._next_version(tensor, value, key)
+        return value
 
-    def _same(self, tensor: torch.Tensor, draft: ValueDraft, key: int) -> bool:
+    def _same(self, tensor: torch.Tensor, value: int, key: int) -> bool:
         """Whether a tensor whose reference died is the old one: torch gave it a new Python object at the same place."""
-        return storage_key(tensor) == key and _shape(tensor) == draft.shape
+        return storage_key(tensor) == key and shape_of(tensor) == self._tape.facts[value][0]
 
-    def _next_version(self, tensor: torch.Tensor, old: ValueDraft, writer: NodeDraft | None) -> ValueDraft:
+    def _next_version(self, tensor: torch.Tensor, old: int, key: int) -> int:
         """A tensor whose memory was written through another one: that write made its present version."""
-        draft = self.add(tensor, kind="result", name=old.name, version_of=old.id, view_of=old.view_of)
-        if writer is not None:
-            writer.outputs = (*writer.outputs, draft.id)
-            if old.id not in writer.inputs:
-                writer.inputs = (*writer.inputs, old.id)
-        else:
-            draft.kind = "input"
-            self._keeper.value(draft, tensor)
-        return draft
+        value, writer = self.add(tensor, version_of=old), self._writers.get(key)
+        self._tape.events.append((VERSION, value, writer))
+        if writer is None:
+            self._keeper.value(value, tensor)
+        return value
 
-    def bind(self, tensor: torch.Tensor, draft: ValueDraft) -> None:
-        """Says that `tensor` is `draft` from now on."""
+    def bind(self, tensor: torch.Tensor, value: int) -> None:
+        """Says that `tensor` is `value` from now on."""
         key = storage_key(tensor)
-        count = self._writes.get(key, (0, None))[0] if self._writes and key is not None else 0
-        self._entries[id(tensor)] = (weakref.ref(tensor), draft, count, key)
+        count = self.writes.get(key, 0) if self.writes and key is not None else 0
+        self.entries[id(tensor)] = (weakref.ref(tensor), value, count, key)
 
-    def wrote(self, tensor: torch.Tensor, node: NodeDraft) -> None:
-        """Notes that `node` wrote the memory of `tensor`: every other tensor on it has a new version."""
+    def wrote(self, tensor: torch.Tensor, kernel: int) -> None:
+        """Notes that a kernel wrote the memory of `tensor`: every other tensor on it has a new version."""
         key = storage_key(tensor)
         if key is not None:
             self._unfilled.discard(key)
-            self._writes[key] = (self._writes.get(key, (0, None))[0] + 1, node)
+            self.writes[key] = self.writes.get(key, 0) + 1
+            self._writers[key] = kernel
 
     def add(
         self,
         tensor: torch.Tensor,
         *,
-        kind: ValueKind,
-        name: str | None = None,
         view_of: int | None = None,
         version_of: int | None = None,
-        data: Stats | None = None,
         filled: bool | None = None,
-    ) -> ValueDraft:
+    ) -> int:
         """A new value for a tensor, with its facts, and binds the two.
 
         Args:
             tensor: The tensor.
-            kind: As for `tracer.graph.Value`.
-            name: As for `tracer.graph.Value`.
             view_of: As for `tracer.graph.Value`.
             version_of: As for `tracer.graph.Value`.
-            data: Statistics, where they are known already.
             filled: Whether its memory holds numbers yet: what an `empty` left there differs from run to run. None for
                 a tensor on memory that is known already (a view, a parameter made of a tensor).
         """
-        filled = self._is_filled(tensor, filled)
-        draft = self._builder.value(
-            kind=kind,
-            shape=_shape(tensor),
-            dtype=DTYPES.get(tensor.dtype, str(tensor.dtype)),
-            device=str(tensor.device),
-            nbytes=_nbytes(tensor),
-            name=name,
-            data=data or (stats(tensor) if filled else None),
-            view_of=view_of,
-            version_of=version_of,
-        )
-        self.bind(tensor, draft)
-        return draft
+        tape = self._tape
+        value = tape.new_id()
+        tape.facts[value] = (shape_of(tensor), tensor.dtype, "cpu" if tensor.is_cpu else str(tensor.device))
+        if version_of is not None:
+            tape.version_of[value] = version_of
+            view_of = tape.view_of.get(version_of)
+        if view_of is not None:
+            tape.view_of[value] = view_of
+        if self._is_filled(tensor, filled):
+            if version_of is None and view_of is not None and self._shows_the_same(tensor, view_of):
+                self._numbers.share(value, view_of)
+            else:
+                self._numbers.take(value, tensor)
+        self.bind(tensor, value)
+        return value
 
     def _is_filled(self, tensor: torch.Tensor, filled: bool | None) -> bool:
         key = storage_key(tensor)
@@ -153,34 +152,43 @@ class TensorTable:
             self._unfilled.add(key)
         return filled
 
-    def compact(self) -> None:
-        """Forgets dead tensors."""
-        self._entries = {key: entry for key, entry in self._entries.items() if entry[0]() is not None}
+    def _shows_the_same(self, view: torch.Tensor, base: int) -> bool:
+        """Whether a view holds all the elements of its base in another shape or order, so that they are alike."""
+        shape, dtype, _ = self._tape.facts[base]
+        count = math.prod(shape)
+        try:
+            return count > DRAWABLE and view.dtype == dtype and view.numel() == count and 0 not in view.stride()
+        except RuntimeError:  # one without strides
+            return False
+
+    def compact(self) -> set[int]:
+        """Forgets dead tensors; gives the values of those alive."""
+        self.entries = {key: entry for key, entry in self.entries.items() if entry[0]() is not None}
+        return {entry[1] for entry in self.entries.values()}
 
     def clear(self) -> None:
         """Forgets everything."""
-        self._entries.clear()
-        self._writes.clear()
+        self.entries.clear()
+        self.writes.clear()
+        self._writers.clear()
         self._unfilled.clear()
 
 
-def _shape(tensor: torch.Tensor) -> tuple[int, ...]:
+def shape_of(tensor: torch.Tensor) -> tuple[int, ...]:
     """Sizes, with -1 for one that is no plain number (ragged, symbolic); `()` where torch has none to tell."""
     try:
-        return tuple([size if type(size) is int else _size(size) for size in tensor.shape])
+        shape = tensor.shape
+        return _shapes.get(shape) or _shapes.setdefault(shape, tuple(map(_size, shape)))
+    except TypeError:  # symbolic sizes cannot be looked up
+        return tuple(map(_size, tensor.shape))
     except RuntimeError:  # a nested tensor, or a parameter of a lazy module before its first call
         return ()
 
 
 def _size(size: Any) -> int:
+    if type(size) is int:
+        return size
     try:
         return int(size)
     except (TypeError, ValueError, AttributeError, RuntimeError):
         return -1
-
-
-def _nbytes(tensor: torch.Tensor) -> int:
-    try:
-        return tensor.numel() * tensor.element_size()
-    except (RuntimeError, NotImplementedError):
-        return 0

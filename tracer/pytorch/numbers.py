@@ -1,0 +1,150 @@
+"""Statistics of the tensors of a recording: small ones are copied aside and worked out together, large ones at once.
+
+Torch takes microseconds to say anything about a tensor, however small. So the memory of small tensors on the CPU is
+copied into a buffer (a third of a microsecond), and numpy works out a whole buffer in a few calls.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Container
+from typing import Any, Final
+
+import numpy
+import torch
+
+from tracer.graph import Stats
+from tracer.pytorch.stats import DRAWABLE, of_few, stats
+
+_BUFFER: Final = 1 << 18  # elements of a buffer
+_SMALL: Final = 1 << 13  # elements; above, what numpy needs for the elements outweighs what a call costs
+_TYPES: Final = {
+    torch.float32: numpy.float32, torch.float64: numpy.float64, torch.int64: numpy.int64, torch.int32: numpy.int32,
+    torch.uint8: numpy.uint8, torch.int16: numpy.int16, torch.int8: numpy.int8,
+}  # fmt: skip
+_copy: Final = ctypes.memmove
+_PLAIN: Final = (torch.Tensor, torch.nn.Parameter)
+
+
+class _Buffer:
+    """The elements of tensors of one type, one after the other."""
+
+    __slots__ = ("address", "data", "itemsize", "starts", "used", "values")
+
+    def __init__(self, dtype: torch.dtype) -> None:
+        self.data: Any = numpy.empty(_BUFFER, _TYPES[dtype])
+        self.address: int = self.data.ctypes.data
+        self.itemsize: int = self.data.itemsize
+        self.used = 0
+        self.values: list[int] = []
+        self.starts: list[int] = []
+
+
+class Numbers:
+    """The statistics of one recording, by value."""
+
+    def __init__(self) -> None:
+        self._buffers: dict[torch.dtype, _Buffer] = {}
+        self._found: dict[int, Any] = {}  # `Stats`, a row of a table with its number, or the elements
+        self._same: dict[int, int] = {}
+
+    def take(self, value: int, tensor: torch.Tensor) -> None:
+        """Notes the numbers that `tensor` holds now as those of `value`."""
+        try:
+            count = tensor.numel() if type(tensor) in _PLAIN and tensor.is_cpu else 0
+            if not (0 < count <= _SMALL and tensor.dtype in _TYPES and tensor.is_contiguous()):
+                self._at_once(value, tensor)
+                return
+            buffer = self._buffers.get(tensor.dtype) or self._new_buffer(tensor.dtype)
+            used = buffer.used
+            if used + count > _BUFFER:
+                self._empty(buffer)
+                used = 0
+            address = tensor.data_ptr()
+            if not address:  # zeros that torch only pretends to hold
+                return
+            _copy(buffer.address + used * buffer.itemsize, address, count * buffer.itemsize)
+        except (RuntimeError, NotImplementedError):  # one without memory of its own
+            self._at_once(value, tensor)
+            return
+        buffer.values.append(value)
+        buffer.starts.append(used)
+        buffer.used = used + count
+
+    def _new_buffer(self, dtype: torch.dtype) -> _Buffer:
+        buffer = self._buffers[dtype] = _Buffer(dtype)
+        return buffer
+
+    def share(self, value: int, other: int) -> None:
+        """Says that `value` holds the elements of `other`, in another shape or order."""
+        self._same[value] = self._same.get(other, other)
+
+    def _at_once(self, value: int, tensor: torch.Tensor) -> None:
+        found = stats(tensor)
+        if found is not None:
+            self._found[value] = found
+
+    def _empty(self, buffer: _Buffer) -> None:
+        """Works out what a buffer holds."""
+        if not buffer.values:
+            return
+        data = buffer.data[: buffer.used]
+        table = _table(data.astype(numpy.float64), numpy.array(buffer.starts))
+        finite = numpy.isfinite(table).all(axis=1)
+        for row, (value, start, end) in enumerate(zip(buffer.values, buffer.starts, [*buffer.starts[1:], buffer.used])):
+            if end - start <= DRAWABLE:
+                self._found[value] = data[start:end].tolist()
+            elif finite[row]:
+                self._found[value] = (table, row)
+            else:
+                self._at_once(value, torch.from_numpy(data[start:end].copy()))
+        buffer.used = 0
+        buffer.values.clear()
+        buffer.starts.clear()
+
+    def finish(self) -> None:
+        """Works out what waits."""
+        for buffer in self._buffers.values():
+            self._empty(buffer)
+        self._buffers.clear()
+
+    def get(self, value: int, shape: tuple[int, ...]) -> Stats | None:
+        """The statistics of a value of a shape, once finished; None where they are not known."""
+        found = self._found.get(value)
+        if found is None:
+            other = self._same.get(value)
+            return self._shared(other, shape) if other is not None else None
+        if type(found) is list:
+            found = self._found[value] = of_few(found, shape)
+        elif type(found) is tuple:
+            mean, norm, low, high, deviation, zeros = found[0][found[1]].tolist()
+            found = self._found[value] = Stats(mean, deviation, low, high, norm, int(zeros))
+        return found
+
+    def _shared(self, other: int, shape: tuple[int, ...]) -> Stats | None:
+        found = self.get(other, shape)
+        return found if found is None or found.value is None else None
+
+    def forget(self, kept: Container[int]) -> None:
+        """Lets go of all values but those kept."""
+        self.finish()
+        self._same = {value: other for value, other in self._same.items() if value in kept}
+        needed = set(self._same.values())
+        self._found = {value: row for value, row in self._found.items() if value in kept or value in needed}
+
+
+def _table(data: Any, starts: Any) -> Any:
+    """Mean, norm, least, greatest, deviation and number of zeros of each stretch of `data`, one row each."""
+    counts = numpy.diff(starts, append=len(data))
+    with numpy.errstate(all="ignore"):
+        mean = numpy.add.reduceat(data, starts) / counts
+        off = data - numpy.repeat(mean, counts)
+        columns = (
+            mean,
+            numpy.sqrt(numpy.add.reduceat(data * data, starts)),
+            numpy.minimum.reduceat(data, starts),
+            numpy.maximum.reduceat(data, starts),
+            numpy.sqrt(numpy.add.reduceat(off * off, starts) / counts),
+            numpy.add.reduceat((data == 0).astype(numpy.float64), starts),
+        )
+        return numpy.stack(columns, axis=1)

@@ -1,0 +1,280 @@
+"""A `Tape`, read once the program has run -> the nodes, values and scopes of a `Builder`.
+
+Everything is worked out here that the program need not wait for: which kernel an autograd function belongs to, the
+scopes of calls and of autograd functions, names of results, and arguments as text.
+"""
+
+from __future__ import annotations
+
+import bisect
+import functools
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from tracer.builder import NodeDraft, ScopeDraft, ValueDraft
+from tracer.graph import Stats
+from tracer.names import Results
+from tracer.pytorch.arguments import write
+from tracer.pytorch.calls import Call, qualified, short_name
+from tracer.pytorch.frames import is_author
+from tracer.pytorch.numbers import Numbers
+from tracer.pytorch.schemas import Kernel, attributes
+from tracer.pytorch.tape import (
+    CALL,
+    GRADIENT,
+    KERNEL,
+    NAMED,
+    NAMES,
+    SEQUENCE,
+    TAKEN,
+    TENSOR,
+    VERSION,
+    VISITED,
+    Tape,
+)  # fmt: skip
+from tracer.pytorch.tensors import DTYPES
+from tracer.recording import Recording
+
+_OPERATORS: Final = frozenset(
+    "add sub mul div true_divide truediv floor_divide floordiv remainder mod pow matmul neg pos positive "
+    "and or xor invert lshift rshift bitwise_and bitwise_or bitwise_xor bitwise_not logical_not "
+    "lt le gt ge eq ne getitem setitem radd rsub rmul rtruediv rdiv rpow rmatmul rfloordiv rmod "
+    "iadd isub imul itruediv idiv ipow imatmul iand ior ixor ifloordiv imod".split()
+)
+_REFLECTED: Final = frozenset(("__rsub__", "__rdiv__", "__rtruediv__", "__rfloordiv__", "__rmod__", "__rpow__"))
+
+
+def transcribe(tape: Tape, numbers: Numbers, recording: Recording) -> None:
+    """Writes what `tape` holds into the builder and the gradients of `recording`."""
+    Transcript(tape, numbers, recording).run()
+
+
+class Transcript:
+    """Reads one tape from beginning to end."""
+
+    def __init__(self, tape: Tape, numbers: Numbers, recording: Recording) -> None:
+        self._tape = tape
+        self._numbers = numbers
+        self._recording = recording
+        self._builder = recording.builder
+        self._results = Results(is_author)
+        self._sequence: dict[int, int] = {}
+        self._by_sequence: dict[int, NodeDraft] = {}
+        self._calls: dict[int, ScopeDraft] = {}
+        self._kernels: dict[int, list[NodeDraft]] = {}
+        self._functions: dict[tuple[int, int], ScopeDraft] = {}
+        self._visited: dict[int, set[int]] = {}
+        self._counts: dict[Any, int] = {}
+        self._firsts = [segment.first for segment in self._builder.segments]
+        self._last = 0
+        self._ended = 0
+
+    def run(self) -> None:
+        """Reads the tape."""
+        self._builder.stack.clear()  # scopes that an exception left open
+        read: dict[int, Callable[..., None]] = {
+            KERNEL: self._kernel, CALL: self._call, NAMES: self._names, NAMED: self._named, VERSION: self._version,
+            GRADIENT: self._gradient, TAKEN: self._taken, SEQUENCE: self._resumed, VISITED: self._backward_ended,
+        }  # fmt: skip
+        for event in self._tape.events:
+            read[event[0]](*event[1:])
+        self._results.finish()
+        for value in sorted(self._builder.values):
+            draft = self._builder.values[value]
+            draft.name = draft.name or self._inherited(draft)
+
+    # Values.
+
+    def _inherited(self, draft: ValueDraft) -> str | None:
+        """The name of the version before; what an in-place operation made bears it where it has no name of its own."""
+        while draft.name is None and draft.version_of is not None and draft.version_of in self._builder.values:
+            draft = self._builder.values[draft.version_of]
+        return draft.name
+
+    def _value(self, value: int) -> ValueDraft:
+        """The draft of a value, made at its first mention."""
+        draft = self._builder.values.get(value)
+        if draft is None:
+            tape = self._tape
+            shape, dtype, device = tape.facts[value]
+            draft = self._builder.value(
+                id=value,
+                kind=tape.kinds.get(value, "result"),
+                shape=shape,
+                dtype=DTYPES.get(dtype, str(dtype)),
+                device=device,
+                nbytes=max(0, math.prod(shape)) * dtype.itemsize,
+                requires_grad=value in tape.requires_grad,
+                name=tape.names.get(value),
+                data=self._numbers.get(value, shape),
+                view_of=tape.view_of.get(value),
+                version_of=tape.version_of.get(value),
+            )
+        return draft
+
+    def _names(self, values: list[int], naming: tuple[tuple[str, ...], bool, Any]) -> None:
+        self._results.give([self._value(value) for value in values], *naming)
+
+    def _named(self, value: int, name: str) -> None:
+        draft = self._value(value)
+        draft.name = draft.name or name
+
+    def _version(self, value: int, writer: int | None) -> None:
+        """A new version of a tensor whose memory was written through another one."""
+        draft = self._value(value)
+        node = self._builder.nodes.get(writer) if writer is not None else None
+        if node is None:
+            draft.kind = "input"
+            return
+        node.outputs = (*node.outputs, value)
+        if draft.version_of is not None and draft.version_of not in node.inputs:
+            node.inputs = (*node.inputs, draft.version_of)
+
+    def _gradient(self, value: int, grad: int) -> None:
+        if value in self._tape.facts:
+            segment = bisect.bisect_right(self._firsts, self._last) - 1
+            found: Stats | None = self._value(grad).data
+            self._recording.grads.setdefault(segment, {})[value] = found, grad
+
+    def _taken(self, value: int, owner: int) -> None:
+        draft = self._value(value)
+        if draft.name is None and owner in self._tape.facts:
+            held = self._inherited(self._value(owner))
+            draft.name = f"{held}.grad" if held else None
+
+    # Kernels.
+
+    def _resumed(self, sequence: int) -> None:
+        self._sequence[sequence >> 70] = sequence
+
+    def _kernel(
+        self, number: int, kernel: Kernel, scope: int | None, sequence: int, phase: Any, inputs: list[int],
+        outputs: tuple[int, ...], arguments: Any, keywords: Mapping[str, Any] | None, function: Any, error: str | None,
+    ) -> None:  # fmt: skip
+        self._last = number
+        for value in inputs:
+            self._value(value)
+        forward = None
+        if phase == "backward":
+            scope, forward = self._place(function)
+        elif scope is not None and scope not in self._builder.scopes:
+            scope = self._call_scope(scope).id
+        given, named = (arguments if arguments is not None else (TENSOR,) * len(inputs)), keywords or {}
+        node = self._builder.node(
+            kernel.op, kernel.target, tuple(inputs), tuple(outputs), id=number, phase=phase, scope=scope,
+            forward=forward, attrs=attributes(kernel, given, named), call=write(given, named), error=error,
+        )  # fmt: skip
+        if scope in self._kernels:
+            self._kernels[scope].append(node)
+        for value in outputs:
+            self._value(value)
+        self._own(node, sequence)
+
+    def _own(self, node: NodeDraft, sequence: int) -> None:
+        """Where an autograd function was made just before a kernel ran, it is the kernel's, whose result needs it."""
+        thread = sequence >> 70
+        if sequence > self._sequence.get(thread, 0):
+            self._sequence[thread] = sequence
+            self._by_sequence[sequence - 1] = node
+            for output in node.outputs[:1]:
+                self._value(output).requires_grad = True
+            self._note_function(node, sequence - 1)
+
+    def _note_function(self, node: NodeDraft, sequence: int) -> None:
+        name = self._tape.grad_fns.get(sequence)
+        if name is not None:
+            node.attrs = {**node.attrs, "grad_fn": name.split("::")[-1]}
+
+    # Calls.
+
+    def _call_scope(self, number: int) -> ScopeDraft:
+        """The scope of a call, made when its first kernel ran; `_call` fills in the rest."""
+        found = self._builder.scope(id=number, kind="function")
+        self._calls[number] = found
+        self._kernels[number] = []
+        return found
+
+    def _call(self, call: Call, inputs: list[int | None], outputs: list[int], since: int, until: int) -> None:
+        scope = self._calls.get(call.id) or self._call_scope(call.id)
+        kernels = self._kernels.pop(call.id, [])
+        if call.outer is not None and call.outer.id in self._kernels:
+            self._kernels[call.outer.id].extend(kernels)
+        elif call.outer is not None:
+            self._call_scope(call.outer.id)
+            self._kernels[call.outer.id].extend(kernels)
+        self._describe(call, scope, kernels)
+        scope.inputs = tuple([value for value in inputs if value is not None])
+        scope.outputs = tuple(outputs)
+        if not kernels:
+            return
+        for sequence in range(since, until):
+            self._by_sequence.setdefault(sequence, kernels[-1])
+        if call.naming is not None:
+            self._results.give([self._value(value) for value in outputs], *call.naming)
+
+    def _describe(self, call: Call, scope: ScopeDraft, kernels: list[NodeDraft]) -> None:
+        scope.parent = call.parent
+        scope.name = call.name or short_name(call.func)
+        scope.type = call.name or _qualified(call.func)
+        scope.attrs = call.attrs if call.attrs is not None else kernels[0].attrs if kernels else {}
+        own = getattr(call.func, "__name__", "")
+        if "other" in scope.attrs and own in _REFLECTED:
+            scope.attrs = {"self": scope.attrs["other"]}  # 1 - x: the number is the first operand
+        if call.site is None:
+            return
+        scope.source = call.site.source
+        if call.site.operator is not None and own.strip("_") in _OPERATORS:
+            scope.name = call.site.operator
+        scope.call = self._counts.get(id(call.site), 0)
+        self._counts[id(call.site)] = scope.call + 1
+
+    # Backward.
+
+    def _place(self, function: tuple[int, int] | None) -> tuple[int, int | None]:
+        """Where a backward kernel belongs.
+
+        Args:
+            function: Sequence number of the autograd function that ran it and number of the backward run; None for
+                the gradient of the root.
+
+        Returns:
+            Ids of its scope, named after the autograd function, and of the forward kernel that it differentiates.
+        """
+        if function is None:
+            return self._function_scope((-1, self._ended), "backward", None).id, None
+        sequence, run = function
+        name = self._tape.grad_fns[sequence].split("::")[-1]
+        forward = self._by_sequence.get(sequence)
+        if forward is not None:
+            self._visited.setdefault(run, set()).add(forward.id)
+        return self._function_scope((sequence, run), name, forward).id, forward.id if forward is not None else None
+
+    def _function_scope(self, key: tuple[int, int], name: str, forward: NodeDraft | None) -> ScopeDraft:
+        """The scope of an autograd function: beside the call that it differentiates, at the same line."""
+        found = self._functions.get(key)
+        if found is None:
+            builder = self._builder
+            called = builder.scopes.get(forward.scope) if forward is not None and forward.scope is not None else None
+            around = self._around(forward)
+            found = builder.scope(kind="function", name=name, type=f"torch.autograd.{name}", parent=around)
+            found.source = called.source if called is not None else None
+            self._functions[key] = found
+        return found
+
+    def _around(self, forward: NodeDraft | None) -> int | None:
+        """The module in which a forward kernel ran."""
+        scopes = self._builder.scopes
+        scope = scopes.get(forward.scope) if forward is not None and forward.scope is not None else None
+        while scope is not None and scope.kind == "function":
+            scope = scopes.get(scope.parent) if scope.parent is not None else None
+        return scope.id if scope is not None else None
+
+    def _backward_ended(self, run: int, visited: set[int]) -> None:
+        visited.update(self._visited.pop(run, ()))
+        self._ended += 1
+
+
+@functools.cache
+def _qualified(func: Any) -> str:
+    return qualified(func)
