@@ -13,7 +13,7 @@ from typing import Final
 _PACKAGE: Final = Path(__file__).parent
 # Files that stand in for the untraced program. The scalar engine is no such file: it is a library like any other.
 _OURS: Final = (str(_PACKAGE / "pytorch") + "/", *(str(_PACKAGE / f"{name}.py") for name in ("script", "recording")))
-_STAND_IN: Final = "<graphtrace>"  # code of ours that bears the file of the author's frame (tracer/pytorch/standins.py)
+_STAND_IN: Final = "<graphtrace>"  # code of ours that bears the file of the author's frame (tracer/pytorch/places.py)
 _ASKS: Final = "torch/overrides.py"
 _ON_THE_WAY: Final = (_ASKS, "torch/_compile.py", "torch/_dynamo/eval_frame.py", "torch/_ops.py")
 

@@ -13,8 +13,8 @@ from torch.overrides import TorchFunctionMode, resolve_name
 from tracer import names
 from tracer.pytorch.frames import author_frame, is_author
 from tracer.pytorch.internals import sequence_number
+from tracer.pytorch.places import caller, place
 from tracer.pytorch.schemas import Kernel, plain
-from tracer.pytorch.standins import stand_in
 from tracer.pytorch.tape import CALL, KERNEL, TAKEN, Naming
 from tracer.pytorch.tensors import tensors_in
 
@@ -33,12 +33,14 @@ _DEPTH: Final = 4  # levels of nesting in which the tensors of a call are looked
 class Function:
     """What a call of a function needs to know of it, worked out once."""
 
-    __slots__ = ("detaches", "name", "seeds")
+    __slots__ = ("detaches", "name", "reads_gradient", "seeds", "sets_requires_grad")
 
     def __init__(self, func: Any) -> None:
         self.name = getattr(func, "__name__", "")
         self.detaches = self.name in ("detach", "detach_") or func == _DATA
         self.seeds = self.name in ("backward", "grad")
+        self.reads_gradient = self.name == "__get__" and func == _GRAD
+        self.sets_requires_grad = func in _SETS_REQUIRES_GRAD
 
 
 class Call:
@@ -52,7 +54,7 @@ class Call:
         name: How it is called in a picture, where that is not the function's own name.
         frame: The author's frame that called it, while it runs; None where torch runs on its own.
         direct: Whether nothing of torch's stands between that frame and the function.
-        site: Where in the code it was called.
+        site: What stands in the code there, once a kernel ran.
         as_author: Calls a function as if from that frame.
         code: The code of `as_author`.
         kernels: How many kernels ran inside it.
@@ -67,7 +69,9 @@ class Call:
         "parent", "seeds", "site",
     )  # fmt: skip
 
-    def __init__(self, number: int, func: Any, lane: Lane, frame: FrameType | None, direct: bool) -> None:
+    def __init__(
+        self, number: int, func: Any, lane: Lane, frame: FrameType | None, direct: bool, as_author: Any
+    ) -> None:
         self.id = number
         self.func = func
         self.outer = lane.call
@@ -76,7 +80,7 @@ class Call:
         self.frame = frame
         self.direct = direct
         self.site: names.Site | None = None
-        self.as_author = as_author = stand_in(sys._getframe(2))
+        self.as_author = as_author
         self.code = as_author.__code__
         self.kernels = 0
         self.detaches = self.seeds = False
@@ -102,15 +106,20 @@ class CallMode(TorchFunctionMode):
         lane = self._lane
         if lane.off:
             return func(*args, **(kwargs or {}))
-        frame, direct, loading = author_frame(1)
-        if loading:
-            return self._run_unseen(func, args, kwargs or {})
+        frame: FrameType | None = sys._getframe(1)
+        here, direct = place(frame), True  # type: ignore[arg-type]
+        as_author = here.as_author
+        if not here.author:
+            as_author = caller(frame)
+            frame, direct, loading = author_frame(1)
+            if loading:
+                return self._run_unseen(func, args, kwargs or {}, as_author)
         about = self._functions.get(func)
         if about is None:
             about = self._functions[func] = Function(func)
         tensors = self._tensors(args, kwargs)
         inputs = [self._find(tensor) for tensor in tensors]
-        outer, call = lane.call, Call(self._tape.new_id(), func, lane, frame, direct)
+        outer, call = lane.call, Call(self._tape.new_id(), func, lane, frame, direct, as_author)
         call.detaches, call.seeds = about.detaches, about.seeds
         lane.call = call
         start, since = len(self._events), sequence_number()
@@ -118,7 +127,7 @@ class CallMode(TorchFunctionMode):
         try:
             if not lane.running:
                 self._look(tensors, inputs)
-            result = call.as_author(func, args, kwargs or {})
+            result = as_author(func, args, kwargs or {})
         except BaseException as error:
             self._failed(call, error, tensors, inputs)
             raise
@@ -128,9 +137,9 @@ class CallMode(TorchFunctionMode):
                 outer.kernels += call.kernels
         if call.kernels and not call.seeds:
             self._finish(call, result, args, kwargs or {}, tensors, inputs, start, since)
-        elif about.name == "__get__" and func == _GRAD and isinstance(result, torch.Tensor):
+        elif about.reads_gradient and isinstance(result, torch.Tensor):
             self._read_gradient(result, args[0])
-        elif func in _SETS_REQUIRES_GRAD:
+        elif about.sets_requires_grad:
             self._look(tensors, inputs)
         call.frame = None
         return result
@@ -162,7 +171,7 @@ class CallMode(TorchFunctionMode):
         """Runs an author's `autograd.Function`: a call, with the calls of its `forward` inside it."""
         backend, lane = self._backend, self._lane
         frame, direct, _ = author_frame(2)
-        outer, call = lane.call, Call(self._tape.new_id(), apply, lane, frame, direct)
+        outer, call = lane.call, Call(self._tape.new_id(), apply, lane, frame, direct, caller(sys._getframe(1)))
         call.name = cls.__name__
         with torch._C.DisableTorchFunction():
             tensors = list(tensors_in((args, kwargs), _DEPTH))
@@ -195,7 +204,7 @@ class CallMode(TorchFunctionMode):
         if lane.off or lane.call is not None:
             return func(*args, **kwargs)
         frame, direct, _ = author_frame(2)
-        call = Call(self._tape.new_id(), func, lane, frame, direct)
+        call = Call(self._tape.new_id(), func, lane, frame, direct, caller(sys._getframe(1)))
         with torch._C.DisableTorchFunction():
             tensors = list(tensors_in((args, kwargs), _DEPTH))
             inputs: list[int | None] = [backend.read(tensor) for tensor in tensors]
@@ -223,10 +232,10 @@ class CallMode(TorchFunctionMode):
             (KERNEL, number, kernel, call.id, sequence, "forward", known, outputs, (...,), None, None, error)
         )
 
-    def _run_unseen(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    def _run_unseen(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], as_author: Any) -> Any:
         """Runs what a data loader does to collate a batch: the batch is where the author's graph begins."""
         with self._backend.muted():
-            return stand_in(sys._getframe(2))(func, args, kwargs)
+            return as_author(func, args, kwargs)
 
     def _finish(
         self, call: Call, result: Any, args: Sequence[Any], kwargs: Mapping[str, Any],
@@ -236,7 +245,7 @@ class CallMode(TorchFunctionMode):
         backend = self._backend
         self._describe(call, args, kwargs, tensors, inputs)
         results = [result] if type(result) is torch.Tensor else list(tensors_in(result, _DEPTH))
-        outputs = []
+        outputs: list[int] = []
         for tensor in results:
             value = self._find(tensor)
             if value is not None:
@@ -251,9 +260,9 @@ class CallMode(TorchFunctionMode):
             backend.gradients.watch_inside(results, since, until, self._events[start:], self._lane.base)
         frame = call.frame
         if frame is not None and outputs and not backend.modules.entered_at(frame):
-            found, each = names.targets(frame, is_author)
-            called = call.site.called if call.site is not None else None
-            direct = called == getattr(call.func, "__name__", None) or (called is None and call.direct)
+            site = call.site or names.site(frame)
+            found, each = names.targets(frame, is_author) if site.returned else (site.targets, site.each)
+            direct = call.direct if site.called is None else site.called == getattr(call.func, "__name__", None)
             call.naming = (found, each, None if direct else (id(frame), frame.f_lasti))
         base = self._lane.base
         self._events.append((CALL, call, inputs, outputs, since + base, until + base))
@@ -308,7 +317,7 @@ _NO_TENSORS: Final = frozenset((int, float, bool, str, type(None), torch.dtype, 
 
 def whole(func: Any, target: str) -> Kernel:
     """A call as a kernel of its own."""
-    return Kernel(short_name(func), target, (), {}, frozenset(), (), func)
+    return Kernel(short_name(func), target, (), {}, frozenset(), (), func, func)
 
 
 def short_name(func: Any) -> str:

@@ -16,9 +16,10 @@ from typing import Any
 
 import torch
 
-from tracer.pytorch import standins
+from tracer.pytorch import places
 from tracer.pytorch.backward import BackwardWatch
 from tracer.pytorch.calls import CallMode
+from tracer.pytorch.garbage import collected_as_before
 from tracer.pytorch.gradients import Gradients
 from tracer.pytorch.internals import modes, sequence_number
 from tracer.pytorch.kernels import CompilerSafeKernelMode, KernelMode
@@ -60,6 +61,7 @@ class TorchBackend:
         self.calls = CallMode(self, lane)
         self._patches = Patches()
         self._modes: list[Any] = []
+        self._collecting = contextlib.ExitStack()
 
     def start(self) -> None:
         """Enters the modes, installs the hooks."""
@@ -77,12 +79,12 @@ class TorchBackend:
         self.backward.remove()
         self.gradients.remove()
         self._patches.undo()
-        self.numbers.finish()
         self.table.clear()
-        standins.forget()
+        places.forget()
 
     def write(self) -> None:
         """Writes what the tape holds into the builder."""
+        self.numbers.finish()
         transcribe(self.tape, self.numbers, self.recording)
 
     @contextlib.contextmanager
@@ -135,6 +137,7 @@ class TorchBackend:
             self._modes = [self.calls, kernels(self, lane)]
             for mode in self._modes:
                 mode.__enter__()
+            self._collecting.enter_context(collected_as_before())
 
     def forget(self, first: int) -> set[int]:
         """Lets go of what came before the id `first`; gives the scopes that what is kept ran in."""
@@ -162,6 +165,7 @@ class TorchBackend:
     def _leave(self) -> None:
         while self._modes:
             self._modes.pop().__exit__(None, None, None)
+        self._collecting.close()
 
     def _before_compiling(self, compile_: Callable[..., Any]) -> Callable[..., Any]:
         """`torch.compile`, before which the mode is made safe for it."""

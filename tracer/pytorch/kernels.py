@@ -16,10 +16,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from tracer.graph import Phase
 from tracer.pytorch.frames import author_frame
 from tracer.pytorch.internals import current_autograd_node, sequence_number
+from tracer.pytorch.places import caller
 from tracer.pytorch.schemas import Kernel, describe
-from tracer.pytorch.standins import stand_in
 from tracer.pytorch.tape import KERNEL, TENSOR
-from tracer.pytorch.tensors import shape_of, tensors_in
+from tracer.pytorch.tensors import shape_of, storage_key, tensors_in
 
 if TYPE_CHECKING:
     from tracer.pytorch.capture import TorchBackend
@@ -31,7 +31,7 @@ _TENSORS: Final = frozenset((torch.Tensor, torch.nn.Parameter))
 _PLAIN: Final = (
     bool, int, float, complex, str, type(None), torch.dtype, torch.device, torch.layout, torch.memory_format
 )  # fmt: skip
-_described: dict[Any, Kernel] = {}
+_described: dict[int, Kernel] = {}  # by the id of the operator, which the description keeps
 
 
 class KernelMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -53,7 +53,10 @@ class KernelMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._note = backend.tape.events.append
         self._facts = backend.tape.facts
         self._table = backend.table
-        self._numbers = backend.numbers
+        self._take = backend.numbers.take
+        self._code: Any = None  # where the last kernel was called from that no call of the author's made, and how
+        self._instruction = -1
+        self._as_author: Any = None
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -63,16 +66,23 @@ class KernelMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Runs a kernel and notes it."""
         lane = self._lane
-        kernel = _described.get(func)
+        kernel = _described.get(id(func))
         if kernel is None:
-            kernel = _described[func] = describe(func)
+            kernel = _described[id(func)] = describe(func)
         if lane.off or kernel.quiet:
             return kernel.run(*args, **(kwargs or {}))
         call = lane.call
         if call is None:
             return self._outside(kernel, func, args, kwargs or {})
         frame = sys._getframe(1)
-        as_author = call.as_author if frame.f_code is call.code else stand_in(frame)
+        code = frame.f_code
+        if code is call.code:
+            as_author = call.as_author
+        elif code is self._code and frame.f_lasti == self._instruction:
+            as_author = self._as_author
+        else:
+            self._code, self._instruction = code, frame.f_lasti
+            as_author = self._as_author = caller(frame)
         if func is _DETACH and not call.detaches:
             return self._alias(kernel, args, as_author)
         if not kernel.plain or kwargs or lane.careful or self._recording.heeds:
@@ -97,7 +107,9 @@ class KernelMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
         call.kernels += 1
         phase: Phase
         if lane.running:
-            scope, phase, function = None, "backward", self._function()
+            scope, phase, function = None, "backward", current_autograd_node()
+            if function is not None:
+                function = self._number(function)
         else:
             scope, phase, function = call.id, "forward", None
         try:
@@ -105,28 +117,25 @@ class KernelMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
         except Exception as error:
             self._failed(kernel, number, scope, sequence, phase, inputs, arguments, {}, function, error)
             raise
+        outputs: tuple[int, ...]
         if type(result) is torch.Tensor and kernel.fills and inputs:
-            value = self._new_id()
-            try:
-                key = result.untyped_storage()._cdata
-            except (RuntimeError, NotImplementedError):
-                key = None
-            self._facts[value] = (
-                shape_of(result), result.dtype, "cpu" if result.is_cpu else str(result.device)
-            )  # fmt: skip
-            entries[id(result)] = (weakref.ref(result), value, writes.get(key, 0) if writes else 0, key)
-            self._numbers.take(value, result)
-            outputs: Any = (value,)
+            if kernel.views:
+                outputs = (self._table.add(result, view_of=inputs[0]),)
+            else:
+                value = self._new_id()
+                outputs = (value,)
+                key = storage_key(result)
+                dtype, device = result.dtype, "cpu" if result.is_cpu else str(result.device)
+                self._facts[value] = (shape_of(result), dtype, device)
+                entries[id(result)] = (weakref.ref(result), value, writes.get(key, 0) if writes else 0, key)
+                self._take(value, result)
         else:
             outputs = self._results(kernel, number, args, {}, result, bool(inputs))
         self._note((KERNEL, number, kernel, scope, sequence, phase, inputs, outputs, arguments, None, function, None))
         return result
 
-    def _function(self) -> tuple[int, int] | None:
-        """The autograd function that is running: its sequence number and the number of the backward run."""
-        function = current_autograd_node()
-        if function is None:
-            return None
+    def _number(self, function: Any) -> tuple[int, int]:
+        """Of the autograd function that is running: its sequence number and the number of the backward run."""
         sequence = function._sequence_nr() + self._lane.base
         if sequence not in self._tape.grad_fns:
             self._tape.grad_fns[sequence] = function.name()
@@ -136,7 +145,7 @@ class KernelMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
         """A kernel that runs outside of any call that torch tells of."""
         if not self._lane.running and author_frame(3)[2]:
             return kernel.run(*args, **kwargs)  # a data loader unpacks what its workers sent
-        as_author = stand_in(sys._getframe(2))
+        as_author = caller(sys._getframe(2))
         with torch._C.DisableTorchFunction():  # the function mode is on, and would see what we do
             if func is _DETACH:
                 return self._alias(kernel, args, as_author)
@@ -154,7 +163,9 @@ class KernelMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
         lane.sequence = sequence
         arguments = _without_tensors(args)
         keywords = {name: _without_tensors(each) for name, each in kwargs.items()} if kwargs else None
-        function = self._function() if lane.running else None
+        function = current_autograd_node() if lane.running else None
+        if function is not None:
+            function = self._number(function)
         scope = None
         if phase != "backward":
             scope = call.id if call is not None else lane.stack[-1] if lane.stack else None

@@ -53,8 +53,8 @@ class ModuleWatch:
 
     def entered_at(self, frame: FrameType) -> bool:
         """Whether the innermost module was called from where `frame` is, so that its result bears the name."""
-        lane = self._backend.lane()
-        return bool(lane.modules) and lane.modules[-1][2] == (id(frame), frame.f_lasti)
+        open_ = self._backend.lane().modules
+        return bool(open_) and open_[-1][2] == (id(frame), frame.f_lasti)
 
     def tensor_name(self, tensor: torch.Tensor) -> str | None:
         """The qualified name of a parameter or buffer of a module that was called."""

@@ -52,10 +52,15 @@ class Numbers:
         """Notes the numbers that `tensor` holds now as those of `value`."""
         try:
             count = tensor.numel() if type(tensor) in _PLAIN and tensor.is_cpu else 0
-            if not (0 < count <= _SMALL and tensor.dtype in _TYPES and tensor.is_contiguous()):
+            if not (0 < count <= _SMALL and tensor.is_contiguous()):
                 self._at_once(value, tensor)
                 return
-            buffer = self._buffers.get(tensor.dtype) or self._new_buffer(tensor.dtype)
+            buffer = self._buffers.get(tensor.dtype)
+            if buffer is None:
+                if tensor.dtype not in _TYPES:
+                    self._at_once(value, tensor)
+                    return
+                buffer = self._buffers[tensor.dtype] = _Buffer(tensor.dtype)
             used = buffer.used
             if used + count > _BUFFER:
                 self._empty(buffer)
@@ -70,10 +75,6 @@ class Numbers:
         buffer.values.append(value)
         buffer.starts.append(used)
         buffer.used = used + count
-
-    def _new_buffer(self, dtype: torch.dtype) -> _Buffer:
-        buffer = self._buffers[dtype] = _Buffer(dtype)
-        return buffer
 
     def share(self, value: int, other: int) -> None:
         """Says that `value` holds the elements of `other`, in another shape or order."""

@@ -23,10 +23,12 @@ class Kernel:
         defaults: Default value by argument name.
         written: Names of the arguments that are written in place (or into, for `out=`).
         view_of: For each result, the name of the argument whose memory it shares without writing, or None.
+        func: The operator.
         run: Runs it.
         quiet: Whether it is no step of a program: fake tensors ask for devices, optimizers time themselves.
-        plain: Whether all it does is to make one new tensor, from arguments that are no lists of tensors, without
-            random numbers.
+        plain: Whether all it does is to make one tensor, from arguments that are no lists of tensors, without random
+            numbers.
+        views: Whether that tensor shares the memory of its first argument.
         fills: Whether its results hold numbers; what `empty` leaves in memory differs from run to run.
     """
 
@@ -36,9 +38,11 @@ class Kernel:
     defaults: Mapping[str, Any]
     written: frozenset[str]
     view_of: tuple[str | None, ...]
+    func: Any
     run: Callable[..., Any]
     quiet: bool = False
     plain: bool = False
+    views: bool = False
     fills: bool = True
 
 
@@ -51,7 +55,7 @@ def describe(func: Any) -> Kernel:
     schema = getattr(func, "_schema", None)
     target = str(func)
     if schema is None:
-        return Kernel(getattr(func, "__name__", target), target, (), {}, frozenset(), (), func)
+        return Kernel(getattr(func, "__name__", target), target, (), {}, frozenset(), (), func, func)
     op = schema.name.split("::")[-1]
     read, written = {}, set()
     for argument in schema.arguments:
@@ -65,6 +69,7 @@ def describe(func: Any) -> Kernel:
     view_of = tuple(_viewed(result, read) for result in schema.returns)
     random = torch.Tag.nondeterministic_seeded in func.tags
     lists = any("List[" in str(argument.type) and "Tensor" in str(argument.type) for argument in schema.arguments)
+    views = op != "lift_fresh" and len(view_of) == 1 and view_of[0] == schema.arguments[0].name
     one = len(schema.returns) == 1 and str(schema.returns[0].type) == "Tensor"
     return Kernel(
         op=op,
@@ -73,9 +78,11 @@ def describe(func: Any) -> Kernel:
         defaults={a.name: a.default_value for a in schema.arguments if a.has_default_value()},
         written=frozenset(written),
         view_of=view_of,
+        func=func,
         run=func._op,
         quiet=func.namespace in _QUIET,
-        plain=one and not written and view_of == (None,) and not random and not lists,
+        plain=one and not written and (views or view_of == (None,)) and not random and not lists,
+        views=views,
         fills=op not in _UNFILLED,
     )
 
