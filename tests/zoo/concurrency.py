@@ -55,27 +55,33 @@ def processes() -> Any:
         return [a.tolist() for a in pool.map(_double, [torch.ones(2), torch.zeros(2)])]
 
 
+def batches(**options: Any) -> DataLoader[Any]:
+    """A loader of numbered batches, which is torch's own work."""
+    data = TensorDataset(torch.arange(6.0).reshape(6, 1), torch.arange(6))
+    return DataLoader(data, batch_size=3, **options)
+
+
+class Noise(IterableDataset[Any]):
+    """A data set that computes its items."""
+
+    def __iter__(self) -> Any:
+        for n in range(4):
+            yield {"x": torch.randn(2) + n, "n": n}
+
+
 @program
 def data_loader() -> Any:
-    data = TensorDataset(torch.arange(6.0).reshape(6, 1), torch.arange(6))
-    loader = DataLoader(data, batch_size=2, shuffle=True)
-    return [(features * 2, targets) for features, targets in loader]
+    return [(features * 2, targets) for features, targets in batches(shuffle=True)]
 
 
 @program
 def data_loader_with_workers() -> Any:
-    data = TensorDataset(torch.arange(6.0).reshape(6, 1), torch.arange(6))
-    loader = DataLoader(data, batch_size=3, num_workers=1, multiprocessing_context="fork")
+    loader = batches(num_workers=1, multiprocessing_context="fork")
     return [(features * 2, targets.clone()) for features, targets in loader]
 
 
 @program
 def data_set_of_the_authors() -> Any:
-    class Noise(IterableDataset):
-        def __iter__(self) -> Any:
-            for n in range(4):
-                yield {"x": torch.randn(2) + n, "n": n}
-
     return [batch["x"].sum() + batch["n"].sum() for batch in DataLoader(Noise(), batch_size=2)]
 
 
@@ -85,7 +91,12 @@ def coroutines() -> Any:
         await asyncio.sleep(0)
         return a * 2
 
-    return asyncio.run(double(torch.ones(3)))
+    async def main() -> None:  # gives back nothing: Python prints the result of a main task, and so runs kernels
+        results.append(await double(torch.ones(3)))
+
+    results: list[torch.Tensor] = []
+    asyncio.run(main())
+    return results
 
 
 @program
@@ -96,7 +107,9 @@ def coroutines_that_take_turns() -> Any:
             await asyncio.sleep(0)
         return a
 
-    async def main() -> Any:
-        return await asyncio.gather(count(torch.zeros(1)), count(torch.ones(1)))
+    async def main() -> None:
+        results.extend(await asyncio.gather(count(torch.zeros(1)), count(torch.ones(1))))
 
-    return asyncio.run(main())
+    results: list[torch.Tensor] = []
+    asyncio.run(main())
+    return results
