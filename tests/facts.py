@@ -30,8 +30,7 @@ def _of_tensor(tensor: torch.Tensor) -> Any:
         own = type(tensor).__name__, str(tensor.dtype), tuple(tensor.shape), str(tensor.layout), tensor.requires_grad
         grad = facts(tensor.grad) if tensor.is_leaf and tensor.grad is not None else None
         hooks = len(tensor._backward_hooks or ())
-        version = None if tensor.is_inference() else tensor._version
-        return *own, tensor.is_leaf, grad_fn, version, hooks, grad, _numbers(tensor.detach())
+        return *own, tensor.is_leaf, grad_fn, hooks, grad, _numbers(tensor.detach())
 
 
 def _numbers(tensor: torch.Tensor) -> Any:

@@ -137,4 +137,10 @@ def linear_algebra() -> Any:
     spd = a @ a.T + torch.eye(3)
     y = torch.linalg.solve(spd, torch.ones(3)).sum() + torch.linalg.cholesky(spd).logdet() + torch.linalg.det(spd)
     y.backward()
-    return y, a.grad, torch.linalg.svdvals(a.detach())
+    return y, a.grad
+
+
+@program
+def singular_values() -> Any:
+    a = torch.randn(3, 3)
+    return torch.linalg.svdvals(a), torch.linalg.matrix_norm(a, "nuc"), torch.linalg.eigvalsh(a + a.T)
