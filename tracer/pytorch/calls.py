@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _PROPERTIES: Final[Any] = torch.Tensor  # as a table of properties, whose getters are functions to torch
 _GRAD: Final = _PROPERTIES.grad.__get__
 _DATA: Final = _PROPERTIES.data.__get__
-_SETS_REQUIRES_GRAD: Final = (torch.Tensor.requires_grad_, _PROPERTIES.requires_grad.__set__)
+_SETS_REQUIRES_GRAD: Final = frozenset((torch.Tensor.requires_grad_, _PROPERTIES.requires_grad.__set__))
 _PLAIN: Final = frozenset((torch.Tensor, torch.nn.Parameter))
 _DEPTH: Final = 4  # levels of nesting in which the tensors of a call are looked for
 
@@ -117,16 +117,15 @@ class CallMode(TorchFunctionMode):
         about = self._functions.get(func)
         if about is None:
             about = self._functions[func] = Function(func)
-        tensors = self._tensors(args, kwargs)
-        inputs = [self._find(tensor) for tensor in tensors]
+        tensors, plain_ones = self._tensors(args, kwargs)
         outer, call = lane.call, Call(self._tape.new_id(), func, lane, frame, direct, as_author)
         call.detaches, call.seeds = about.detaches, about.seeds
         lane.call = call
         start, since = len(self._events), sequence_number()
         self._backend.failure_noted = False
+        inputs: list[int | None] = []
         try:
-            if not lane.running:
-                self._look(tensors, inputs)
+            inputs = self._look(tensors) if plain_ones else _quietly(self._look, tensors)
             result = as_author(func, args, kwargs or {})
         except BaseException as error:
             self._failed(call, error, tensors, inputs)
@@ -136,29 +135,38 @@ class CallMode(TorchFunctionMode):
             if outer is not None:
                 outer.kernels += call.kernels
         if call.kernels and not call.seeds:
-            self._finish(call, result, args, kwargs or {}, tensors, inputs, start, since)
+            given = (call, result, args, kwargs or {}, tensors, inputs, start, since)
+            self._finish(*given) if plain_ones and type(result) is torch.Tensor else _quietly(self._finish, *given)
         elif about.reads_gradient and isinstance(result, torch.Tensor):
-            self._read_gradient(result, args[0])
+            _quietly(self._read_gradient, result, args[0])
         elif about.sets_requires_grad:
-            self._look(tensors, inputs)
+            _quietly(self._look, tensors)
         call.frame = None
         return result
 
-    def _tensors(self, args: Sequence[Any], kwargs: Mapping[str, Any] | None) -> list[torch.Tensor]:
-        """The tensors in the arguments of a call; most are arguments themselves."""
+    def _tensors(self, args: Sequence[Any], kwargs: Mapping[str, Any] | None) -> tuple[list[torch.Tensor], bool]:
+        """The tensors in the arguments of a call, and whether each is a plain argument of a plain type, as most are.
+
+        To look at one of another class may call its author's `__torch_function__`.
+        """
         found: list[torch.Tensor] = []
+        plain_ones = not kwargs
         for each in args:
             if type(each) in _PLAIN:
                 found.append(each)
             elif type(each) not in _NO_TENSORS:
                 found.extend(tensors_in(each, _DEPTH))
+                plain_ones = False
         if kwargs:
             found.extend(tensors_in(kwargs, _DEPTH))
-        return found
+        return found, plain_ones
 
-    def _look(self, tensors: Sequence[torch.Tensor], inputs: Sequence[int | None]) -> None:
-        """Looks for gradients and names of the tensors that a call is given."""
+    def _look(self, tensors: Sequence[torch.Tensor]) -> list[int | None]:
+        """The values of the tensors that a call is given, with a look for their gradients and names."""
         backend = self._backend
+        inputs = [self._find(tensor) for tensor in tensors]
+        if self._lane.running:
+            return inputs
         for tensor, value in zip(tensors, inputs):
             if value is None:
                 continue
@@ -166,6 +174,7 @@ class CallMode(TorchFunctionMode):
                 backend.note_requires_grad(tensor, value)
             if value in backend.namer.nameless:
                 backend.namer.name_source(value, tensor)
+        return inputs
 
     def run_custom(self, cls: Any, apply: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """Runs an author's `autograd.Function`: a call, with the calls of its `forward` inside it."""
@@ -293,7 +302,7 @@ class CallMode(TorchFunctionMode):
                 read = [backend.read(tensor) for tensor in tensors]
             self._note_whole(call, qualified(call.func), read, (), f"{type(error).__name__}: {error}")
         if call.kernels:
-            self._describe(call, (), {}, tensors, inputs)
+            _quietly(self._describe, call, (), {}, tensors, inputs)
             sequence = sequence_number() + self._lane.base
             self._events.append((CALL, call, inputs, (), sequence, sequence))
         call.frame = None
@@ -310,6 +319,12 @@ class CallMode(TorchFunctionMode):
             self._events.append((TAKEN, value, held))
         self._backend.from_gradient.add(value)
         self._lane.careful = True
+
+
+def _quietly(function: Callable[..., Any], *args: Any) -> Any:
+    """Calls a function of ours that no class of tensors may notice."""
+    with torch._C.DisableTorchFunction():
+        return function(*args)
 
 
 _NO_TENSORS: Final = frozenset((int, float, bool, str, type(None), torch.dtype, torch.device, slice))
