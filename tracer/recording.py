@@ -7,7 +7,7 @@ import importlib
 import inspect
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cached_property
 from types import TracebackType
 from typing import Any, Final, Literal, Protocol
@@ -15,6 +15,7 @@ from typing import Any, Final, Literal, Protocol
 from tracer.builder import Builder, Segment
 from tracer.graph import Graph, Stats
 from tracer.imports import AfterImport
+from tracer.materials import Materials
 from tracer.passes import Gradient, segment_of, split, whole
 
 # Framework -> module and class that records it. A backend is one entry here; it is loaded when the framework is, so
@@ -31,20 +32,6 @@ class NothingRecorded(LookupError):  # noqa: N818 - reads as the sentence it is
 
 class PassComplete(BaseException):
     """Ends the program once the selected pass is complete; a BaseException, so that `except Exception` lets it by."""
-
-
-@dataclass
-class Materials:
-    """What a run was computed from, besides its own results; kept by `record(keep=True)`.
-
-    Attributes:
-        values: Copies of the tensors that no node made (inputs, parameters, buffers, constants), by value id, as they
-            were when they were first met. Those that shared memory share it here.
-        states: States of the random generator before each kernel that draws from one, by node id.
-    """
-
-    values: dict[int, Any] = field(default_factory=dict)
-    states: dict[int, Any] = field(default_factory=dict)
 
 
 class Backend(Protocol):

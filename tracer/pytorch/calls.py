@@ -312,7 +312,7 @@ class CallMode(TorchFunctionMode):
         table, tape = self._backend.table, self._tape
         value = table.find(result)
         if value is None:
-            value = table.add(result)
+            value = table.add(result, unseen=True)
             tape.kinds[value] = "input"
         held = table.find(owner)
         if held is not None:

@@ -216,9 +216,8 @@ class TorchBackend:
 
     def _meet(self, tensor: torch.Tensor) -> int:
         """A tensor that was made before the recording, or out of its sight."""
-        value = self.table.add(tensor)
+        value = self.table.add(tensor, unseen=True)
         self.tape.kinds[value] = self.modules.kind(tensor)
-        self.keeper.value(value, tensor)
         name = self.modules.tensor_name(tensor)
         if name is not None:
             self.tape.names[value] = name

@@ -170,7 +170,7 @@ class Gradients:
             return
         found = self._table.find(grad)  # most gradients are what a kernel has just made
         if found is None:
-            found = self._table.add(grad)
+            found = self._table.add(grad, unseen=True)
         self._tape.events.append((GRADIENT, value, found))
 
 

@@ -16,6 +16,9 @@ sequence_number: Final[Callable[[], int]] = _autograd._get_sequence_nr
 # The autograd node whose backward is running, or None.
 current_autograd_node: Final[Callable[[], Any]] = torch._C._current_autograd_node
 
+# Whether a tensor is the stand-in that `torch.func` computes with for another one.
+is_wrapped: Final[Callable[[torch.Tensor], bool]] = torch._C._functorch.is_functorch_wrapped_tensor
+
 # Modules and names under which the entry to the autograd engine is looked up.
 ENGINE: Final = ((torch.autograd, "_engine_run_backward"), (torch.autograd.graph, "_engine_run_backward"))
 

@@ -179,8 +179,8 @@ class KernelMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self._failed(kernel, number, scope, sequence, phase, inputs, arguments, keywords, function, error)
             raise
         outputs = self._results(kernel, number, args, kwargs, result, bool(inputs))
-        if func is _LIFT:
-            self._backend.keeper.value(outputs[0], result)
+        if outputs and isinstance(result, torch.Tensor):
+            self._backend.keeper.result(outputs[0], result, func, args)
         if phase == "update":
             self._backend.from_gradient.update(value for value in outputs if value not in self._tape.kinds)
         self._note(

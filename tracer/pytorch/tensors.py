@@ -65,7 +65,7 @@ class TensorTable:
         self._tape = tape
         self._keeper = keeper
         self._numbers = numbers
-        self.entries: dict[int, tuple[weakref.ref[torch.Tensor], int, int, int | None]] = {}
+        self.entries = keeper.entries()
         self.writes: dict[int | None, int] = {}
         self._writers: dict[int, int] = {}
         self._unfilled: set[int] = set()
@@ -89,10 +89,9 @@ class TensorTable:
 
     def _next_version(self, tensor: torch.Tensor, old: int, key: int) -> int:
         """A tensor whose memory was written through another one: that write made its present version."""
-        value, writer = self.add(tensor, version_of=old), self._writers.get(key)
+        writer = self._writers.get(key)
+        value = self.add(tensor, version_of=old, unseen=writer is None)
         self._tape.events.append((VERSION, value, writer))
-        if writer is None:
-            self._keeper.value(value, tensor)
         return value
 
     def bind(self, tensor: torch.Tensor, value: int) -> None:
@@ -116,6 +115,7 @@ class TensorTable:
         view_of: int | None = None,
         version_of: int | None = None,
         filled: bool | None = None,
+        unseen: bool = False,
     ) -> int:
         """A new value for a tensor, with its facts, and binds the two.
 
@@ -125,6 +125,7 @@ class TensorTable:
             version_of: As for `tracer.graph.Value`.
             filled: Whether its memory holds numbers yet: what an `empty` left there differs from run to run. None for
                 a tensor on memory that is known already (a view, a parameter made of a tensor).
+            unseen: Whether no kernel made it.
         """
         tape = self._tape
         value = tape.new_id()
@@ -139,6 +140,8 @@ class TensorTable:
                 self._numbers.share(value, view_of)
             else:
                 self._numbers.take(value, tensor)
+        if unseen:
+            self._keeper.value(value, tensor)
         self.bind(tensor, value)
         return value
 
@@ -163,7 +166,8 @@ class TensorTable:
 
     def compact(self) -> set[int]:
         """Forgets dead tensors; gives the values of those alive."""
-        self.entries = {key: entry for key, entry in self.entries.items() if entry[0]() is not None}
+        for key in [key for key, entry in self.entries.items() if entry[0]() is None]:
+            del self.entries[key]
         return {entry[1] for entry in self.entries.values()}
 
     def clear(self) -> None:
