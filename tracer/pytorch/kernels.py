@@ -17,7 +17,7 @@ from tracer.graph import Phase
 from tracer.pytorch.frames import author_frame
 from tracer.pytorch.internals import current_autograd_node, sequence_number
 from tracer.pytorch.places import caller
-from tracer.pytorch.schemas import Kernel, describe
+from tracer.pytorch.schemas import Kernel, describe, written
 from tracer.pytorch.tape import KERNEL, TENSOR
 from tracer.pytorch.tensors import shape_of, storage_key, tensors_in
 
@@ -29,7 +29,8 @@ _DETACH: Final = torch.ops.aten.detach.default
 _LIFT: Final = torch.ops.aten.lift_fresh.default
 _TENSORS: Final = frozenset((torch.Tensor, torch.nn.Parameter))
 _PLAIN: Final = (
-    bool, int, float, complex, str, type(None), torch.dtype, torch.device, torch.layout, torch.memory_format
+    bool, int, float, complex, str, type(None), torch.dtype, torch.device, torch.layout, torch.memory_format,
+    torch.Generator,
 )  # fmt: skip
 _described: dict[int, Kernel] = {}  # by the id of the operator, which the description keeps
 
@@ -224,19 +225,18 @@ class KernelMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
         """Values for what a kernel returned and what it wrote in place."""
         table = self._table
         given = {**dict(zip(kernel.arguments, args)), **kwargs}
-        names = [name for name in kernel.arguments if name in kernel.written]
-        written = [tensor for name in names for tensor in tensors_in(given.get(name))]
+        rewritten = written(kernel, args, kwargs)
         outputs: list[int] = []
         for index, returned in enumerate(result if isinstance(result, (tuple, list)) else (result,)):
             base = given.get(kernel.view_of[index]) if index < len(kernel.view_of) else None  # type: ignore[arg-type]
             viewed = table.find(base) if isinstance(base, torch.Tensor) else None
             for tensor in tensors_in(returned, 2):
-                if not any(tensor is other for other in written):
+                if not any(tensor is other for other in rewritten):
                     filled = None if viewed is not None else kernel.fills
                     outputs.append(table.add(tensor, view_of=viewed, filled=filled))
                     if not made:
                         self._tape.kinds[outputs[-1]] = "constant"
-        outputs.extend(self._new_version(tensor, number) for tensor in written)
+        outputs.extend(self._new_version(tensor, number) for tensor in rewritten)
         return tuple(outputs)
 
     def _new_version(self, tensor: torch.Tensor, number: int) -> int:

@@ -13,6 +13,7 @@ from tracer.materials import Materials, Window
 from tracer.pytorch.internals import is_wrapped, natively
 
 _LIFT: Final = torch.ops.aten.lift_fresh.default
+_ORDINARY: Final[Any] = torch.Tensor.__torch_dispatch__
 
 
 Entry = tuple[weakref.ref[torch.Tensor], int, int, Union[int, None]]  # see `TensorTable`
@@ -31,7 +32,7 @@ def copied(tensor: torch.Tensor) -> torch.Tensor:
 
 def _is_plain(tensor: torch.Tensor) -> bool:
     """Whether a tensor is a window on a storage and nothing else."""
-    ordinary = type(tensor) in (torch.Tensor, torch.nn.Parameter) and tensor.layout is torch.strided
+    ordinary = type(tensor).__torch_dispatch__ is _ORDINARY and tensor.layout is torch.strided
     return ordinary and not tensor.is_quantized
 
 

@@ -10,6 +10,7 @@ import torch
 
 _MAX_ITEMS: Final = 16  # elements of a list argument that are kept
 _MAX_TEXT: Final = 200  # characters of a text argument that are kept
+_BATCH_NORMS: Final = ("native_batch_norm", "cudnn_batch_norm", "miopen_batch_norm")  # write, though no schema says so
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,19 @@ def _viewed(result: Any, read: Mapping[str, str]) -> str | None:
     if result.alias_info is None or result.alias_info.is_write:
         return None
     return next((read[alias] for alias in sorted(result.alias_info.before_set) if alias in read), None)
+
+
+def written(kernel: Kernel, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Any]:
+    """The tensors (or what stands for them) that a call writes, in the order of the schema, lists spread out."""
+    given = {**dict(zip(kernel.arguments, args)), **kwargs}
+    names: Sequence[str] = [name for name in kernel.arguments if name in kernel.written]
+    if kernel.op in _BATCH_NORMS and given.get("training"):
+        names = ("running_mean", "running_var")
+    found: list[Any] = []
+    for name in names:
+        data = given.get(name)
+        found.extend(data if isinstance(data, (list, tuple)) else [data])
+    return [each for each in found if each is not None]
 
 
 def attributes(kernel: Kernel, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
