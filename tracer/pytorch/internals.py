@@ -16,9 +16,6 @@ sequence_number: Final[Callable[[], int]] = _autograd._get_sequence_nr
 # The autograd node whose backward is running, or None.
 current_autograd_node: Final[Callable[[], Any]] = torch._C._current_autograd_node
 
-# Whether a tensor is the stand-in that `torch.func` computes with for another one.
-is_wrapped: Final[Callable[[torch.Tensor], bool]] = torch._C._functorch.is_functorch_wrapped_tensor
-
 # Modules and names under which the entry to the autograd engine is looked up.
 ENGINE: Final = ((torch.autograd, "_engine_run_backward"), (torch.autograd.graph, "_engine_run_backward"))
 
@@ -31,6 +28,12 @@ class Hooks(dict[Any, Callable[..., Any]]):
     """The hooks of an autograd function; a dict that can be referred to weakly, as torch's handles need it."""
 
     __slots__ = ("__weakref__",)
+
+
+def is_wrapped(tensor: torch.Tensor) -> bool:
+    """Whether a tensor is what `torch.func`, or a batch of gradients, computes with in place of another one."""
+    functions: Any = torch._C._functorch
+    return functions.is_functorch_wrapped_tensor(tensor) or functions.is_legacy_batchedtensor(tensor)  # type: ignore[no-any-return]
 
 
 def modes() -> tuple[list[Any], list[Any]]:
