@@ -17,6 +17,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal, Union, cast
 
+from tracer.records import quick
+
 if TYPE_CHECKING:
     from typing import TypeAlias
 
@@ -37,6 +39,7 @@ class GraphError(ValueError):
     """A saved graph that cannot be read: truncated, of another schema, or inconsistent."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Source:
     """Where in the author's code something happened.
@@ -58,6 +61,7 @@ class Source:
     code: str = ""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Stats:
     """What is kept of a tensor's numbers.
@@ -88,6 +92,7 @@ class Stats:
     value: Nested | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Value:
     """One tensor (or scalar), or one version of a tensor that is written in place.
@@ -132,6 +137,7 @@ class Value:
         return math.prod(self.shape)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Scope:
     """A place that ran: a call of a module, of a function the author wrote, or one turn of a loop.
@@ -161,6 +167,7 @@ class Scope:
     attrs: Mapping[str, Any] = field(default_factory=_nothing)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Node:
     """One operation that ran (a kernel for torch).
