@@ -1,14 +1,19 @@
-"""A frozen dataclass -> the same class with a constructor four times as quick, for records made by the million.
+"""For records made by the million: `quick` constructors for frozen dataclasses, and a pause for the garbage collector.
 
 The constructor of a frozen dataclass must go around its own lock with `object.__setattr__`, which costs 0.1 µs a
-field. This one takes the lock off for as long as it writes: the object is for that moment of a class with the same
-slots and nothing else.
+field. The quick one takes the lock off for as long as it writes: the object is for that moment of a class with the
+same slots and nothing else.
 """
 
 from __future__ import annotations
 
+import gc
+from contextlib import contextmanager
 from dataclasses import MISSING, Field, fields
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _Record = TypeVar("_Record")
 _set_class: Final = object.__dict__["__class__"].__set__  # a record's own `__setattr__` refuses
@@ -51,3 +56,18 @@ def _line(each: Field[Any], names: dict[str, Any]) -> str:
     names[f"default_{each.name}"] = _absent
     names[f"new_{each.name}"] = each.default_factory
     return f"self.{each.name} = new_{each.name}() if {each.name} is absent else {each.name}"
+
+
+@contextmanager
+def collector_paused() -> Iterator[None]:
+    """Keeps the garbage collector from looking at growing heaps of new records over and over, for half of the time.
+
+    Only for code that makes no cycles. What was garbage before stays until the collector runs again.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()

@@ -6,11 +6,9 @@ leaves they end in and the shapes between; not the inputs without a gradient, no
 
 from __future__ import annotations
 
-import gc
 import math
-from contextlib import contextmanager
 from dataclasses import replace
-from functools import cache
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 import torch
@@ -22,12 +20,16 @@ from tracer.pytorch.nests import Params, named_tensors, names_of
 from tracer.pytorch.schemas import plain
 from tracer.pytorch.stats import stats
 from tracer.pytorch.tensors import DTYPES
+from tracer.records import collector_paused
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+    from typing import TypeAlias
 
     from tracer.pytorch.backward_graph import Edges, Function
 
+Result: TypeAlias = "tuple[Function, int]"  # a function and the number of the output
+Layout: TypeAlias = tuple[tuple[int, ...], str, str, int]
 _FREED_NOTE: Final = "What was saved for backward is not shown where backward() has freed it."
 
 
@@ -59,19 +61,8 @@ def from_tensor(
         TypeError: There is no tensor in `var`, or `params` is none of what is listed.
     """
     roots = named_tensors(var)
-    with _no_collection():  # it would look at every new record over and over, for half of the time
+    with collector_paused():
         return _Reader(names_of(params), saved=saved, attrs=attrs).read(roots)
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 class _Reader:
@@ -80,10 +71,10 @@ class _Reader:
     def __init__(self, names: Mapping[int, str], *, saved: bool, attrs: bool) -> None:
         self._names = names
         self._saved, self._attrs = saved, attrs
-        self._values: list[Value] = []
-        self._functions: list[tuple[Function, tuple[int, ...], Mapping[str, Any]]] = []
-        self._results: dict[Function, dict[int, int]] = {}  # ids of values by function and number of the output
-        self._tensors: dict[int, tuple[int, torch.Tensor]] = {}  # by identity, kept so that it stays one
+        # Every value by what it is: an output of a function, or (by identity) a tensor that no function made.
+        self._ids: dict[Result | int, int] = {}
+        self._tensors: dict[int, tuple[torch.Tensor, ValueKind, str | None]] = {}  # those there are, by id of the value
+        self._functions: list[tuple[Function, tuple[int, ...]]] = []
         self._kept: set[int] = set()
         self._freed = False
 
@@ -99,72 +90,72 @@ class _Reader:
             outputs.append(self._root(tensor, name))
         if self._saved:
             self._add_saved()
+        values = self._values()
         return Graph(
             name="autograd graph",
-            nodes=tuple([self._node(at, *facts) for at, facts in enumerate(self._functions)]),
-            values=tuple(self._values),
+            nodes=self._nodes(),
+            values=values,
             outputs=tuple(dict.fromkeys(outputs)),
-            meta=self._meta(outputs),
+            meta=self._meta([values[at] for at in outputs]),
         )
 
     def _function(self, function: Function, edges: Edges) -> None:
         """Notes a function all of whose operands are there already."""
-        inputs = tuple([self._result(operand, at) for operand, at in edges if operand is not None])
+        ids = self._ids
+        inputs = tuple([ids.setdefault(edge, len(ids)) for edge in edges if edge[0] is not None])
         leaf = None if inputs else saved_by.leaf(function)
         if leaf is not None:
             inputs = (self._outside(leaf, "parameter"),)
-        self._results[function] = {}
-        self._functions.append((function, inputs, _settings(function) if self._attrs else {}))
-
-    def _node(self, at: int, function: Function, inputs: tuple[int, ...], attrs: Mapping[str, Any]) -> Node:
-        made = self._results[function]
-        return Node(
-            id=at,
-            op=type(function).__name__,
-            target=saved_by.target(function),
-            inputs=inputs,
-            outputs=tuple([made[number] for number in sorted(made)]),
-            attrs=attrs,
-        )
-
-    def _result(self, function: Function, number: int) -> int:
-        """The value that is output `number` of `function`; new when it is first asked for."""
-        made = self._results[function]
-        if number not in made:
-            made[number] = len(self._values)
-            self._values.append(_between(made[number], function, number))
-        return made[number]
+        self._functions.append((function, inputs))
 
     def _outside(self, tensor: torch.Tensor, kind: ValueKind, name: str | None = None) -> int:
         """The value of a tensor that no function of the graph made."""
-        known = self._tensors.get(id(tensor))
-        if known is None:
-            known = self._tensors[id(tensor)] = (len(self._values), tensor)
-            self._values.append(_value(known[0], tensor, kind, self._names.get(id(tensor), name)))
-        return known[0]
+        found = self._ids.setdefault(id(tensor), len(self._ids))
+        self._tensors.setdefault(found, (tensor, kind, self._names.get(id(tensor), name)))
+        return found
 
     def _root(self, tensor: torch.Tensor, name: str | None) -> int:
-        """The value of one of the tensors asked for, with what only the tensor itself knows."""
+        """The value of one of the tensors asked for."""
         if tensor.grad_fn is None:
             return self._outside(tensor, "parameter" if tensor.requires_grad else "input", name)
-        found = self._result(tensor.grad_fn, tensor.output_nr)
-        self._values[found] = _value(found, tensor, "result", self._names.get(id(tensor), name))
+        found = self._ids.setdefault((tensor.grad_fn, tensor.output_nr), len(self._ids))
+        self._tensors[found] = (tensor, "result", self._names.get(id(tensor), name))
         return found
+
+    def _values(self) -> tuple[Value, ...]:
+        """All values in the order they were first met."""
+        seen = {at: _seen(at, *facts) for at, facts in self._tensors.items()}
+        values = [seen[at] if at in seen else _between(at, key) for key, at in self._ids.items()]
+        for at in self._kept:
+            values[at] = replace(values[at], saved_for_backward=True)
+        return tuple(values)
+
+    def _nodes(self) -> tuple[Node, ...]:
+        """The functions in the order they ran, each with those of its outputs that were met, in their order."""
+        made: dict[Function, list[tuple[int, int]]] = {}
+        for key, at in self._ids.items():
+            if type(key) is tuple:
+                made.setdefault(key[0], []).append((key[1], at))
+        nodes = []
+        for at, (function, inputs) in enumerate(self._functions):
+            outputs = tuple([value for _, value in sorted(made.get(function, ()))])
+            kind: Any = type(function)
+            attrs = _settings(function) if self._attrs else {}
+            nodes.append(Node(at, kind.__name__, saved_by.target(kind), "forward", inputs, outputs, None, None, attrs))
+        return tuple(nodes)
 
     def _add_saved(self) -> None:
         """Marks what was kept for backward, and adds what of it lies outside of the graph to the inputs."""
-        for at, (function, inputs, attrs) in enumerate(self._functions):
+        for at, (function, inputs) in enumerate(self._functions):
             extra = []
             for tensor in self._saved_tensors(function):
-                made = self._results.get(tensor.grad_fn, {}) if tensor.grad_fn is not None else {}
-                found = made.get(tensor.output_nr)
+                found = self._ids.get((tensor.grad_fn, tensor.output_nr))
                 if found is None:
                     found = self._outside(tensor, "constant")
-                    if self._values[found].kind == "constant":  # a leaf is there already, as an operand
+                    if self._tensors[found][1] == "constant":  # a leaf is there already, as an operand
                         extra.append(found)
                 self._kept.add(found)
-            self._functions[at] = (function, (*inputs, *extra), attrs)
-        self._values = [replace(v, saved_for_backward=True) if v.id in self._kept else v for v in self._values]
+            self._functions[at] = (function, (*inputs, *extra))
 
     def _saved_tensors(self, function: Function) -> Iterator[torch.Tensor]:
         for kept in (*(kept for _, kept in saved_by.attributes(function)), saved_by.tensors(function)):
@@ -173,10 +164,10 @@ class _Reader:
                 if isinstance(tensor, torch.Tensor):
                     yield tensor
 
-    def _meta(self, outputs: list[int]) -> dict[str, Any]:
+    def _meta(self, outputs: list[Value]) -> dict[str, Any]:
         meta: dict[str, Any] = {"torch": str(torch.__version__)}
-        if len(outputs) == 1 and self._functions and self._values[outputs[0]].numel == 1:
-            meta["loss"] = outputs[0]
+        if len(outputs) == 1 and self._functions and outputs[0].numel == 1:
+            meta["loss"] = outputs[0].id
         if self._freed:
             meta["notes"] = (_FREED_NOTE,)
         return meta
@@ -188,45 +179,42 @@ def _settings(function: Function) -> dict[str, Any]:
     return {name: kept for name, kept in found.items() if kept is not None}
 
 
-def _between(number: int, function: Function, output: int) -> Value:
+def _between(at: int, key: Any) -> Value:
     """A value nobody holds a tensor of: its shape is what its gradient must have."""
-    facts = function._input_metadata[output]
-    shape = _shape(facts)
-    dtype = facts.dtype
-    return Value(
-        id=number,
-        shape=shape,
-        dtype=DTYPES[dtype],
-        device=_device(facts.device),
-        nbytes=math.prod(shape) * dtype.itemsize,
-        requires_grad=True,
-    )
+    function, number = key
+    shape, dtype, device, nbytes = _layout(function._input_metadata[number])
+    return Value(at, None, "result", shape, dtype, device, nbytes, True)
 
 
-def _value(number: int, tensor: torch.Tensor, kind: ValueKind, name: str | None) -> Value:
+def _seen(at: int, tensor: torch.Tensor, kind: ValueKind, name: str | None) -> Value:
     """A value of which there is the tensor, with its elements and gradient."""
-    shape = _shape(tensor)
     grad = tensor.grad if tensor.is_leaf or tensor.retains_grad else None
+    shape, dtype, device, nbytes = _layout(tensor)
     return Value(
-        id=number,
-        name=name,
-        kind=kind,
-        shape=shape,
-        dtype=DTYPES[tensor.dtype],
-        device=_device(tensor.device),
-        nbytes=math.prod(shape) * tensor.dtype.itemsize,
-        requires_grad=tensor.requires_grad,
+        at,
+        name,
+        kind,
+        shape,
+        dtype,
+        device,
+        nbytes,
+        tensor.requires_grad,
         data=stats(tensor),
         grad=None if grad is None else stats(grad),
     )
 
 
-def _shape(of: Any) -> tuple[int, ...]:
-    """The sizes; none for nested tensors, where they differ from row to row."""
+def _layout(of: Any) -> Layout:
+    """Shape, dtype, device and size in bytes of a tensor, or of what autograd knows of one."""
     try:
-        return tuple(map(int, of.shape))
-    except RuntimeError:
-        return ()
+        return _spelt(tuple(of.shape), of.dtype, of.device)
+    except RuntimeError:  # nested: the sizes differ from row to row
+        return _spelt((), of.dtype, of.device)
+    except TypeError:  # symbolic sizes are no keys
+        return _spelt(tuple(map(int, of.shape)), of.dtype, of.device)
 
 
-_device: Final = cache(str)
+@lru_cache  # most tensors of a graph agree
+def _spelt(shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Layout:
+    sizes = tuple(map(int, shape))
+    return sizes, DTYPES[dtype], str(device), math.prod(sizes) * dtype.itemsize

@@ -9,6 +9,7 @@ in C, so after a mere look at a graph some 50,000 deep, the process would die wh
 from __future__ import annotations
 
 import gc
+import sys
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final, Literal, Union
 
@@ -42,15 +43,8 @@ def walk(root: Function, heights: Heights) -> Iterator[Step]:
         return
     release()
     stack: list[tuple[Function, Edges, Iterator[Any]]] = []
-
-    def push(function: Function) -> Step:
-        heights[function] = 0
-        edges = function.next_functions
-        stack.append((function, edges, iter(edges)))
-        return "enter", function, edges
-
     try:
-        yield push(root)
+        yield _enter(root, stack)
         while stack:
             function, edges, rest = stack[-1]
             for operand, _ in rest:
@@ -58,7 +52,7 @@ def walk(root: Function, heights: Heights) -> Iterator[Step]:
                     continue
                 yield "edge", function, operand
                 if operand not in heights:
-                    yield push(operand)
+                    yield _enter(operand, stack)
                     break
             else:
                 stack.pop()
@@ -70,6 +64,12 @@ def walk(root: Function, heights: Heights) -> Iterator[Step]:
             _settle(function, edges, heights)
 
 
+def _enter(function: Function, stack: list[tuple[Function, Edges, Iterator[Any]]]) -> Step:
+    edges = function.next_functions
+    stack.append((function, edges, iter(edges)))
+    return "enter", function, edges
+
+
 def release() -> None:
     """Frees what guards have held back; the garbage collector calls it too, and so does the next walk."""
     while _held:
@@ -78,9 +78,17 @@ def release() -> None:
 
 def _settle(function: Function, edges: Edges, heights: Heights) -> None:
     """Works out the height of a function whose operands are done, and guards those in a band below."""
-    heights[function] = guard(
-        function, [(operand, heights.get(operand, 0)) for operand, _ in edges if operand is not None]
-    )
+    height, lowest = 0, sys.maxsize
+    for operand, _ in edges:
+        if operand is not None:
+            above = heights.get(operand, 0)
+            if above >= height:
+                height = above + 1
+            if above < lowest:
+                lowest = above
+    heights[function] = height
+    if height >= _BAND and lowest < height - height % _BAND:
+        guard(function, [(operand, heights.get(operand, 0)) for operand, _ in edges if operand is not None])
 
 
 def guard(function: Function, operands: Sequence[tuple[Function, int]]) -> int:

@@ -46,12 +46,13 @@ def tensors(function: Function) -> tuple[torch.Tensor | None, ...] | Missing:
     return kept
 
 
-def target(function: Function) -> str:
-    """Full name: that of the class for a custom `torch.autograd.Function`."""
-    if isinstance(function, torch._C._FunctionBase):
-        custom = getattr(type(function), "_forward_cls", type(function))
+@cache
+def target(kind: Any) -> str:
+    """Full name of a class of functions: that of the author's class for a custom `torch.autograd.Function`."""
+    if issubclass(kind, torch._C._FunctionBase):
+        custom = getattr(kind, "_forward_cls", kind)
         return f"{custom.__module__}.{custom.__qualname__}"
-    return f"torch.autograd.{type(function).__name__}"
+    return f"torch.autograd.{kind.__name__}"
 
 
 def _names(function: Function) -> list[str]:
