@@ -17,7 +17,7 @@ OURS = ("cli", "render", "tracer", "demo_models")
 ALLOWED = (
     ("cli.py", ("render", "tracer", "demo_models")),
     ("demo_models/", ("tracer",)),
-    ("render/torchviz.py", ("render", "tracer.graph", "tracer.pytorch")),
+    ("render/torchviz.py", ("render", "tracer.graph", "tracer.pytorch", "tracer.records")),
     ("render/", ("render", "tracer.graph")),
     ("tracer/graph.py", ("tracer", "render")),  # the display link, lazy: graph.save() and notebook cells
     ("tracer/scalar/", ("tracer.scalar",)),
