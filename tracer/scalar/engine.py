@@ -23,11 +23,9 @@ if TYPE_CHECKING:
 
 Operand = Union["Scalar", float]
 
-_BOTH: Final = (1.0, 1.0)
-_FIRST_LESS_SECOND: Final = (1.0, -1.0)
-_NEGATED: Final = (-1.0,)
 _born: Final = attrgetter("_born")
 _now: Final = count().__next__
+_next_walk: Final = count(1).__next__
 _new: Final = object.__new__
 _one_at_a_time: Final = Lock()  # threads may share parameters
 
@@ -72,7 +70,6 @@ class Scalar:
         requires_grad: Whether gradients flow here. False for numbers written in a formula, as the 2 of `2 * x`.
         name: What to call it in a picture; None to let the tracer find the author's variable.
         op: What computed it: `+ - * / **` or `neg exp log tanh relu sigmoid sqrt abs max`; empty for a leaf.
-        operands: What it was computed from, in the order of the code, repeats kept: `x * x` has two.
 
     Args:
         data: A number.
@@ -83,16 +80,24 @@ class Scalar:
         TypeError: `data` is no real number.
     """
 
-    __slots__ = ("__weakref__", "_born", "_flow", "_slopes", "data", "grad", "name", "op", "operands", "requires_grad")
+    __slots__ = (
+        *("data", "grad", "requires_grad", "name", "op"),
+        *("_left", "_right", "_by_left", "_by_right", "_born", "_walk", "_flow", "__weakref__"),
+    )
 
     data: float
     grad: float
     requires_grad: bool
     name: str | None
     op: str
-    operands: tuple[Scalar, ...]
-    _slopes: tuple[float, ...]  # derivative by each operand
+    # Operands and the derivatives by them stand here by themselves: two tuples an operation would keep Python's
+    # garbage collector busy for longer than the arithmetic takes.
+    _left: Scalar | None
+    _right: Scalar | None
+    _by_left: float
+    _by_right: float
     _born: int  # operands are older than results, so this orders any graph topologically
+    _walk: int  # the last walk that came by
     _flow: float  # what the backward pass under way has brought here; unset outside of one
 
     def __init__(self, data: float, requires_grad: bool = True, name: str | None = None) -> None:
@@ -103,8 +108,14 @@ class Scalar:
         self.requires_grad = requires_grad
         self.name = name
         self.op = ""
-        self.operands = self._slopes = ()
+        self._left = self._right = None
         self._born = _now()
+        self._walk = 0
+
+    @property
+    def operands(self) -> tuple[Scalar, ...]:
+        """What it was computed from, in the order of the code, repeats kept: `x * x` has two."""
+        return tuple([each for each in (self._left, self._right) if each is not None])
 
     def __repr__(self) -> str:
         name = f", name={self.name!r}" if self.name is not None else ""
@@ -120,21 +131,20 @@ class Scalar:
         right = other if isinstance(other, Scalar) else _constant(other)
         if right is None:
             return NotImplemented
-        return _result("+", self.data + right.data, (self, right), _BOTH, self.requires_grad or right.requires_grad)
+        return _result("+", self.data + right.data, self, 1.0, right, 1.0)
 
     def __sub__(self, other: Operand) -> Scalar:
         right = other if isinstance(other, Scalar) else _constant(other)
         if right is None:
             return NotImplemented
-        needed = self.requires_grad or right.requires_grad
-        return _result("-", self.data - right.data, (self, right), _FIRST_LESS_SECOND, needed)
+        return _result("-", self.data - right.data, self, 1.0, right, -1.0)
 
     def __mul__(self, other: Operand) -> Scalar:
         right = other if isinstance(other, Scalar) else _constant(other)
         if right is None:
             return NotImplemented
         x, y = self.data, right.data
-        return _result("*", x * y, (self, right), (y, x), self.requires_grad or right.requires_grad)
+        return _result("*", x * y, self, y, right, x)
 
     def __truediv__(self, other: Operand) -> Scalar:
         right = other if isinstance(other, Scalar) else _constant(other)
@@ -142,8 +152,7 @@ class Scalar:
             return NotImplemented
         y = right.data
         ratio = ieee.divide(self.data, y)
-        slopes = (ieee.divide(1.0, y), -ieee.divide(ratio, y))
-        return _result("/", ratio, (self, right), slopes, self.requires_grad or right.requires_grad)
+        return _result("/", ratio, self, ieee.divide(1.0, y), right, -ieee.divide(ratio, y))
 
     def __pow__(self, other: Operand) -> Scalar:
         right = other if isinstance(other, Scalar) else _constant(other)
@@ -153,7 +162,7 @@ class Scalar:
         data = ieee.power(x, y)
         by_base = y * ieee.power(x, y - 1.0) if y else _BLOCKED
         by_exponent = _BLOCKED if x == 0 and y >= 0 else data * ieee.log(x)
-        return _result("**", data, (self, right), (by_base, by_exponent), self.requires_grad or right.requires_grad)
+        return _result("**", data, self, by_base, right, by_exponent)
 
     def __radd__(self, other: float) -> Scalar:
         left = _constant(other)
@@ -176,7 +185,7 @@ class Scalar:
         return NotImplemented if left is None else left**self
 
     def __neg__(self) -> Scalar:
-        return _result("neg", -self.data, (self,), _NEGATED, self.requires_grad)
+        return _result("neg", -self.data, self, -1.0)
 
     def __abs__(self) -> Scalar:
         return self.abs()
@@ -186,39 +195,38 @@ class Scalar:
     def exp(self) -> Scalar:
         """`e ** self`."""
         data = ieee.exp(self.data)
-        return _result("exp", data, (self,), (data,), self.requires_grad)
+        return _result("exp", data, self, data)
 
     def log(self) -> Scalar:
         """Natural logarithm."""
-        return _result("log", ieee.log(self.data), (self,), (ieee.divide(1.0, self.data),), self.requires_grad)
+        return _result("log", ieee.log(self.data), self, ieee.divide(1.0, self.data))
 
     def tanh(self) -> Scalar:
         """Hyperbolic tangent."""
         data = math.tanh(self.data)
-        return _result("tanh", data, (self,), (1.0 - data * data,), self.requires_grad)
+        return _result("tanh", data, self, 1.0 - data * data)
 
     def relu(self) -> Scalar:
         """`self` where it is positive, else 0."""
         x = self.data
         if x <= 0:
-            return _result("relu", 0.0, (self,), (_BLOCKED,), self.requires_grad)
-        return _result("relu", x, (self,), (1.0,), self.requires_grad)  # NaN comes through, as in torch
+            return _result("relu", 0.0, self, _BLOCKED)
+        return _result("relu", x, self, 1.0)  # NaN comes through, as in torch
 
     def sigmoid(self) -> Scalar:
         """`1 / (1 + e**-self)`."""
         data = ieee.sigmoid(self.data)
-        return _result("sigmoid", data, (self,), (data * (1.0 - data),), self.requires_grad)
+        return _result("sigmoid", data, self, data * (1.0 - data))
 
     def sqrt(self) -> Scalar:
         """Square root."""
         data = ieee.sqrt(self.data)
-        return _result("sqrt", data, (self,), (ieee.divide(0.5, data),), self.requires_grad)
+        return _result("sqrt", data, self, ieee.divide(0.5, data))
 
     def abs(self) -> Scalar:
         """Absolute value."""
         x = self.data
-        slope = float(x > 0) - float(x < 0)
-        return _result("abs", math.fabs(x), (self,), (slope,), self.requires_grad)
+        return _result("abs", math.fabs(x), self, float(x > 0) - float(x < 0))
 
     def max(self, other: Operand) -> Scalar:
         """The larger of the two, as an operation of the graph (`max(a, b)` just picks one of them); NaN wins.
@@ -228,9 +236,8 @@ class Scalar:
         """
         right = other if isinstance(other, Scalar) else Scalar(other, requires_grad=False)
         x, y = self.data, right.data
-        slopes = (0.5, 0.5) if x == y else (_BLOCKED if x < y else 1.0, _BLOCKED if y < x else 1.0)
-        data = x if x > y or math.isnan(x) else y
-        return _result("max", data, (self, right), slopes, self.requires_grad or right.requires_grad)
+        by_left, by_right = (0.5, 0.5) if x == y else (_BLOCKED if x < y else 1.0, _BLOCKED if y < x else 1.0)
+        return _result("max", x if x > y or math.isnan(x) else y, self, by_left, right, by_right)
 
     # Order is that of the numbers; `==` and `hash` stay those of the object, so that graphs can be kept in sets.
 
@@ -293,18 +300,21 @@ def _constant(number: object) -> Scalar | None:
 
 
 def _result(
-    op: str, data: float, operands: tuple[Scalar, ...], slopes: tuple[float, ...], requires_grad: bool
+    op: str, data: float, left: Scalar, by_left: float, right: Scalar | None = None, by_right: float = 0.0
 ) -> Scalar:
-    """The outcome of an operation, made known to the observers."""
+    """The outcome of an operation with its operands and the derivatives by them, made known to the observers."""
     out = _new(Scalar)
     out.data = data
     out.grad = 0.0
-    out.requires_grad = requires_grad
+    out.requires_grad = left.requires_grad or (right is not None and right.requires_grad)
     out.name = None
     out.op = op
-    out.operands = operands
-    out._slopes = slopes
+    out._left = left
+    out._right = right
+    out._by_left = by_left
+    out._by_right = by_right
     out._born = _now()
+    out._walk = 0
     if observers:
         for observer in tuple(observers):
             observer.operation(out)
@@ -322,26 +332,26 @@ def _propagate(order: Sequence[Scalar]) -> None:
     for scalar in order:
         flow = scalar._flow
         scalar.grad += flow
-        operands = scalar.operands
-        if len(operands) == 2:  # spelt out: a loop over the operands takes twice as long
-            left, right = operands
-            by_left, by_right = scalar._slopes
-            if left.requires_grad:
-                left._flow += flow * by_left
-            if right.requires_grad:
-                right._flow += flow * by_right
-        elif operands and operands[0].requires_grad:
-            operands[0]._flow += flow * scalar._slopes[0]
+        left = scalar._left
+        if left is not None and left.requires_grad:
+            left._flow += flow * scalar._by_left
+        right = scalar._right
+        if right is not None and right.requires_grad:
+            right._flow += flow * scalar._by_right
 
 
 def _differentiated(root: Scalar) -> list[Scalar]:
     """`root` and all it was computed from that requires a gradient, each before its operands."""
     found = [root]
-    seen = {root}
-    for scalar in found:  # grows as it goes
-        for operand in scalar.operands:
-            if operand not in seen and operand.requires_grad:
-                seen.add(operand)
-                found.append(operand)
+    with _one_at_a_time:  # walks mark what they have seen
+        root._walk = walk = _next_walk()
+        for scalar in found:  # grows as it goes
+            left, right = scalar._left, scalar._right  # spelt out: a loop over the two takes longer
+            if left is not None and left._walk != walk and left.requires_grad:
+                left._walk = walk
+                found.append(left)
+            if right is not None and right._walk != walk and right.requires_grad:
+                right._walk = walk
+                found.append(right)
     found.sort(key=_born, reverse=True)
     return found
