@@ -18,8 +18,7 @@ from render.formats import formats
 from render.formats.dot import plain
 from render.formats.svg import escape
 from tests.graphs import GRAPHS, HOSTILE, chain, mlp, residual_net, rnn_cell, square
-from tracer.graph import Graph
-from tracer.serial import load
+from tracer.graph import Graph, load
 
 SVG = "{http://www.w3.org/2000/svg}"
 needs_dot = pytest.mark.skipif(shutil.which("dot") is None, reason="Graphviz is not installed")

@@ -5,9 +5,8 @@ graph = tracer.trace(model, x)
 graph.save("model.svg")
 """
 
-from tracer.graph import Graph, GraphError, Node, Scope, Source, Stats, Value
+from tracer.graph import Graph, GraphError, Node, Scope, Source, Stats, Value, load
 from tracer.recording import NothingRecorded, Recording, record
-from tracer.serial import load
 from tracer.tracing import from_tensor, trace
 
 __all__ = [

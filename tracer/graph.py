@@ -13,13 +13,13 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal, Union, cast
 
 from tracer.records import quick
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from typing import TypeAlias
 
 Phase: TypeAlias = Literal["forward", "backward", "update"]
@@ -329,6 +329,25 @@ class Graph:
     ) -> dict[str, str]:
         """The picture for a notebook cell, with a text for where pictures cannot be shown."""
         return cast("dict[str, str]", _renderer().mimebundle(self))
+
+
+def load(path: str | os.PathLike[str]) -> Graph:
+    """Reads a graph that was saved as JSON.
+
+    Args:
+        path: A file written by `graph.save("x.json")`, `graph.to_json()` or `graphtrace render -o x.json`.
+
+    Raises:
+        GraphError: The file is no graph of ours.
+        OSError: The file cannot be read.
+    """
+    try:
+        with open(path, encoding="utf-8") as file:
+            return Graph.from_json(file.read())
+    except UnicodeDecodeError as error:
+        raise GraphError(f"{os.fspath(path)}: not a graphtrace graph: not UTF-8 text") from error
+    except GraphError as error:
+        raise GraphError(f"{os.fspath(path)}: {error}") from error
 
 
 def _renderer() -> Any:

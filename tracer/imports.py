@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.abc
-import importlib.machinery
 import importlib.util
 import sys
 from collections.abc import Callable, Mapping
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from importlib.machinery import ModuleSpec
 
 
-class AfterImport(importlib.abc.MetaPathFinder):
+class AfterImport:  # a finder by what it has: `importlib.abc` would bring tempfile, random and more
     """Calls back once a module has been imported, without importing it.
 
     Args:
@@ -42,7 +43,8 @@ class AfterImport(importlib.abc.MetaPathFinder):
         finally:
             self._busy = False
         if spec is not None and spec.loader is not None:
-            spec.loader = _Loader(spec.loader, self)
+            watched: Any = _Loader(spec.loader, self)
+            spec.loader = watched
         return spec
 
     def loaded(self, name: str) -> None:
@@ -51,14 +53,14 @@ class AfterImport(importlib.abc.MetaPathFinder):
             self._callbacks[name](name)
 
 
-class _Loader(importlib.abc.Loader):
+class _Loader:
     """A loader that does what the real one does and then calls back."""
 
     def __init__(self, real: Any, finder: AfterImport) -> None:
         self._real = real
         self._finder = finder
 
-    def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType | None:
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         """As the real loader does."""
         return self._real.create_module(spec)  # type: ignore[no-any-return]
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, fields
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -34,26 +32,6 @@ def write(graph: Graph, indent: int | None = None) -> str:
     document["sources"] = [_record(source, sources) for source in sources]
     separators = (",", ":") if indent is None else None
     return json.dumps(document, indent=indent, separators=separators, ensure_ascii=False, allow_nan=False)
-
-
-def load(path: str | os.PathLike[str]) -> Graph:
-    """Reads a graph that was saved as JSON.
-
-    Args:
-        path: A file written by `graph.save("x.json")`, `graph.to_json()` or `graphtrace render -o x.json`.
-
-    Raises:
-        GraphError: The file is no graph of ours.
-        OSError: The file cannot be read.
-    """
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise GraphError(f"{os.fspath(path)}: not a graphtrace graph: not UTF-8 text") from error
-    try:
-        return read(text)
-    except GraphError as error:
-        raise GraphError(f"{os.fspath(path)}: {error}") from error
 
 
 def _plain(data: Any) -> Any:
