@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Any, Final, Literal, TypeVar, Union
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 import demo_models
 import render as drawing
@@ -175,6 +173,9 @@ def passes(words: tuple[str, ...], module: str | None) -> None:
         program, args = program_of(words, module)
         outcome = script.run(program, args, select="all")
         exit_if_nothing(program, outcome, "all")
+    from rich.console import Console  # here, for it takes as long to load as all of ours, and pictures need none of it
+    from rich.table import Table
+
     table = Table(box=None, pad_edge=False)
     for title in ("pass", "line", "operations", "tensors", "loss"):
         table.add_column(title, justify="right")
@@ -328,8 +329,11 @@ def say(text: str) -> None:
 
 def progress(text: str) -> contextlib.AbstractContextManager[Any]:
     """A line that moves while long work goes on, where somebody is looking."""
-    console = Console(stderr=True)
-    return console.status(text) if console.is_terminal else contextlib.nullcontext()
+    if not sys.stderr.isatty():
+        return contextlib.nullcontext()
+    from rich.console import Console  # as above
+
+    return Console(stderr=True).status(text)
 
 
 @contextlib.contextmanager
