@@ -17,10 +17,7 @@ from tests.zoo import ZOO
 
 # What the recorder does not pass yet, and why.
 KNOWN: dict[str, str] = {
-    **dict.fromkeys(
-        ["worker_threads", "pool_of_threads", "backward_in_a_thread"], "what runs in other threads is not recorded"
-    ),
-    "detach_in_place": "`h.detach_()` reaches no dispatch mode and leaves no node, so h still hangs on its past",
+    "backward_in_a_thread": "the witness has no mode in that thread; under one autograd adds by `add`, else by `add_`",
 }
 
 

@@ -83,7 +83,7 @@ class BackwardWatch:
             lane = self._lane()
             if lane is None or lane.off or lane.running:
                 return bound(*args, **kwargs)
-            return self._backend.calls.run_custom(cls, bound, args, kwargs)
+            return lane.calls.run_custom(cls, bound, args, kwargs)
 
         return classmethod(functools.wraps(real)(apply))
 

@@ -14,7 +14,7 @@ from tracer import names
 from tracer.pytorch.frames import author_frame, is_author
 from tracer.pytorch.internals import sequence_number
 from tracer.pytorch.places import caller, place
-from tracer.pytorch.schemas import Kernel, plain
+from tracer.pytorch.schemas import Kernel, describe, plain
 from tracer.pytorch.tape import CALL, KERNEL, TAKEN, Naming
 from tracer.pytorch.tensors import tensors_in
 
@@ -134,6 +134,8 @@ class CallMode(TorchFunctionMode):
             lane.call = outer
             if outer is not None:
                 outer.kernels += call.kernels
+        if about.name == "detach_" and not call.kernels:
+            _quietly(self._note_detach, call, inputs, result)
         if call.kernels and not call.seeds:
             given = (call, result, args, kwargs or {}, tensors, inputs, start, since)
             self._finish(*given) if plain_ones and type(result) is torch.Tensor else _quietly(self._finish, *given)
@@ -240,6 +242,17 @@ class CallMode(TorchFunctionMode):
         self._events.append(
             (KERNEL, number, kernel, call.id, sequence, "forward", known, outputs, (...,), None, None, error)
         )
+
+    def _note_detach(self, call: Call, inputs: Sequence[int | None], result: torch.Tensor) -> None:
+        """`h.detach_()` changes what h hangs on, but no memory, and torch shows it to no dispatch mode."""
+        if inputs and inputs[0] is not None and self._backend.recording.forward_begins():
+            call.kernels += 1
+            made = (self._backend.table.add(result, version_of=inputs[0]),)
+            sequence = sequence_number() + self._lane.base
+            kernel = describe(torch.ops.aten.detach_.default)
+            self._events.append(
+                (KERNEL, self._tape.new_id(), kernel, call.id, sequence, "forward", [inputs[0]], made, *(None,) * 4)
+            )
 
     def _run_unseen(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], as_author: Any) -> Any:
         """Runs what a data loader does to collate a batch: the batch is where the author's graph begins."""

@@ -23,7 +23,7 @@ from tracer.pytorch.garbage import collected_as_before
 from tracer.pytorch.gradients import Gradients
 from tracer.pytorch.internals import modes, sequence_number
 from tracer.pytorch.kernels import CompilerSafeKernelMode, KernelMode
-from tracer.pytorch.lane import Lane
+from tracer.pytorch.lane import APART, Lane
 from tracer.pytorch.materials import Keeper
 from tracer.pytorch.modules import ModuleWatch
 from tracer.pytorch.naming import Namer
@@ -31,6 +31,7 @@ from tracer.pytorch.numbers import Numbers
 from tracer.pytorch.patches import Patches
 from tracer.pytorch.tape import SEQUENCE, Tape
 from tracer.pytorch.tensors import TensorTable, tensors_in
+from tracer.pytorch.threads import ThreadWatch
 from tracer.pytorch.transcript import transcribe
 from tracer.recording import Recording
 
@@ -56,9 +57,11 @@ class TorchBackend:
         self.backward = BackwardWatch(self)
         self.failure_noted = False
         self.from_gradient: set[int] = set()
-        lane = Lane(0, recording.builder.stack)
-        self._lanes = {threading.get_ident(): lane}
-        self.calls = CallMode(self, lane)
+        self.threads = ThreadWatch(self)
+        self._main = Lane(0, recording.builder.stack)
+        self._main.calls = CallMode(self, self._main)
+        self._lanes = {threading.get_ident(): self._main}
+        self._threads = 0
         self._patches = Patches()
         self._modes: list[Any] = []
         self._collecting = contextlib.ExitStack()
@@ -68,6 +71,7 @@ class TorchBackend:
         self._patches.put(torch, "compile", self._before_compiling(torch.compile))
         for name in ("cond", "while_loop"):
             self._patches.put(torch, name, self._as_one(getattr(torch, name)))
+        self.threads.install()
         self.backward.install()
         self.modules.install()
         self.resume()
@@ -78,6 +82,7 @@ class TorchBackend:
         self.modules.remove()
         self.backward.remove()
         self.gradients.remove()
+        self.threads.remove()
         self._patches.undo()
         self.table.clear()
         places.forget()
@@ -113,7 +118,7 @@ class TorchBackend:
 
     def refresh(self) -> None:
         """Tells the threads whether operations are being recorded."""
-        for lane in self._lanes.values():
+        for lane in list(self._lanes.values()):
             lane.off = bool(lane.muted) or not self.recording.recording
 
     def pause(self) -> None:
@@ -128,16 +133,46 @@ class TorchBackend:
         """Enters the modes, if they are not on."""
         self.refresh()
         if not self._modes:
-            lane = self.lane()
             self.table.clear()
-            lane.sequence = sequence_number()
-            self.tape.events.append((SEQUENCE, lane.sequence + lane.base))
-            compiles = "torch._dynamo" in sys.modules
-            kernels = CompilerSafeKernelMode if compiles else KernelMode
-            self._modes = [self.calls, kernels(self, lane)]
-            for mode in self._modes:
-                mode.__enter__()
+            self._modes = self._enter(self._main)
             self._collecting.enter_context(collected_as_before())
+
+    def _enter(self, lane: Lane) -> list[Any]:
+        """Enters the modes of a thread, in that thread."""
+        lane.sequence = sequence_number()
+        self.tape.events.append((SEQUENCE, lane.sequence + lane.base))
+        compiles = "torch._dynamo" in sys.modules
+        kernels = CompilerSafeKernelMode if compiles else KernelMode
+        modes = [lane.calls, kernels(self, lane)]
+        for mode in modes:
+            mode.__enter__()
+        return modes
+
+    @contextlib.contextmanager
+    def thread(self) -> Iterator[None]:
+        """Records what this thread does, one that the program has started."""
+        self._threads += 1
+        self.numbers.share_among_threads()
+        lane = Lane(self._threads, [])
+        lane.calls = CallMode(self, lane)
+        self._lanes[threading.get_ident()] = lane
+        lane.off = not self.recording.recording
+        modes = self._enter(lane)
+        try:
+            yield
+        finally:
+            for mode in reversed(modes):
+                mode.__exit__(None, None, None)
+            self._lanes.pop(threading.get_ident(), None)
+
+    def sequence_of(self, function: Any, lane: Lane) -> int:
+        """The sequence number of an autograd function, which may have been made in another thread than this one."""
+        number: int = function._sequence_nr()
+        if self._threads:
+            for base in (lane.base, *range(0, (self._threads + 1) * APART, APART)):
+                if self.tape.grad_fns.get(number + base) == function.name():
+                    return number + base
+        return number + lane.base
 
     def forget(self, first: int) -> set[int]:
         """Lets go of what came before the id `first`; gives the scopes that what is kept ran in."""
@@ -181,9 +216,10 @@ class TorchBackend:
     def _as_one(self, control_flow: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(control_flow)
         def run(*args: Any, **kwargs: Any) -> Any:
-            if self.lane_here() is None:
+            lane = self.lane_here()
+            if lane is None:
                 return control_flow(*args, **kwargs)
-            return self.calls.run_whole(control_flow, args, kwargs)
+            return lane.calls.run_whole(control_flow, args, kwargs)
 
         return run
 

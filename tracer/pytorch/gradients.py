@@ -184,7 +184,7 @@ def _outputs_by_sequence(
     made: dict[int, tuple[int, ...]] = {}
     last, outputs = since + base, ()
     for event in events:
-        if event[0] == KERNEL and event[5] == "forward":
+        if event[0] == KERNEL and event[5] == "forward" and since <= event[4] - base <= until:  # of this thread
             sequence, outputs = event[4], event[7]
             if sequence > last:
                 made[sequence - 1 - base] = outputs

@@ -137,7 +137,7 @@ class KernelMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def _number(self, function: Any) -> tuple[int, int]:
         """Of the autograd function that is running: its sequence number and the number of the backward run."""
-        sequence = function._sequence_nr() + self._lane.base
+        sequence = self._backend.sequence_of(function, self._lane)
         if sequence not in self._tape.grad_fns:
             self._tape.grad_fns[sequence] = function.name()
         return sequence, self._lane.run

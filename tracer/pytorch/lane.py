@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from tracer.pytorch.calls import Call
 
-_APART: Final = 2**70  # keeps the sequence numbers of threads apart: autograd counts its nodes in each for itself
+APART: Final = 2**70  # keeps the sequence numbers of threads apart: autograd counts its nodes in each for itself
 
 
 class Lane:
@@ -18,6 +18,7 @@ class Lane:
         base: Added to the sequence numbers of autograd.
         off: Whether what runs now is not to be recorded.
         muted: Above 0 while what runs is no step of the author's program.
+        calls: The mode that sees the calls of the thread.
         call: The author's call under way; None between calls.
         stack: Ids of the scopes that are open, outermost first.
         modules: The module calls that are open: module, scope, and the place it was called from.
@@ -29,15 +30,16 @@ class Lane:
     """
 
     __slots__ = (
-        "base", "call", "careful", "is_main", "modules", "muted", "off", "run", "running", "sequence", "stack",
+        "base", "call", "calls", "careful", "is_main", "modules", "muted", "off", "run", "running", "sequence", "stack",
         "updating",
     )  # fmt: skip
 
     def __init__(self, number: int, stack: list[int]) -> None:
         self.is_main = number == 0
-        self.base = number * _APART
+        self.base = number * APART
         self.off = True
         self.muted = 0
+        self.calls: Any = None
         self.call: Call | None = None
         self.stack = stack
         self.modules: list[tuple[Any, Any, Any]] = []

@@ -7,6 +7,7 @@ copied into a buffer (a third of a microsecond), and numpy works out a whole buf
 from __future__ import annotations
 
 import ctypes
+import threading
 from collections.abc import Container
 from typing import Any, Final
 
@@ -44,12 +45,24 @@ class Numbers:
     """The statistics of one recording, by value."""
 
     def __init__(self) -> None:
+        self._lock: threading.Lock | None = None
         self._buffers: dict[torch.dtype, _Buffer] = {}
         self._found: dict[int, Any] = {}  # `Stats`, a row of a table with its number, or the elements
         self._same: dict[int, int] = {}
 
     def take(self, value: int, tensor: torch.Tensor) -> None:
         """Notes the numbers that `tensor` holds now as those of `value`."""
+        if self._lock is None:
+            self._put(value, tensor)
+        else:
+            with self._lock:
+                self._put(value, tensor)
+
+    def share_among_threads(self) -> None:
+        """From now on several threads take notes."""
+        self._lock = self._lock or threading.Lock()
+
+    def _put(self, value: int, tensor: torch.Tensor) -> None:
         try:
             count = tensor.numel() if type(tensor) in _PLAIN and tensor.is_cpu else 0
             if not (0 < count <= _SMALL and tensor.is_contiguous()):
