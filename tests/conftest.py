@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
+import warnings
 from collections.abc import Iterator
+from types import FunctionType
 from typing import Any
 
 import pytest
@@ -42,14 +45,19 @@ def traces_in_torch() -> dict[str, Any]:
     from torch.optim import optimizer as optimizers
     from torch.utils import _python_dispatch as dispatch
 
-    entries = {
-        "torch.autograd._engine_run_backward": torch.autograd._engine_run_backward,
-        "torch.autograd.graph._engine_run_backward": torch.autograd.graph._engine_run_backward,
-        "torch.autograd.backward": torch.autograd.backward,
-        "torch.autograd.grad": torch.autograd.grad,
-        "torch.autograd.Function.apply": torch.autograd.Function.apply,
-        "torch.Tensor.backward": torch.Tensor.backward,
-    }
+    owners = (
+        *(
+            torch,
+            torch.Tensor,
+            torch.autograd,
+            torch.autograd.graph,
+            torch.autograd.Function,
+            torch.func,
+            torch.compiler,
+        ),
+        *(modules, modules.Module, optimizers.Optimizer, torch.utils.checkpoint, torch.utils.data.DataLoader),
+        *(torch._higher_order_ops, threading.Thread, warnings),
+    )
     tables = {**vars(modules), **vars(optimizers)}
     tables.pop("_global_forward_hooks_with_kwargs")  # torch itself leaves marks of removed hooks in it
     return {
@@ -57,5 +65,11 @@ def traces_in_torch() -> dict[str, Any]:
         "dispatch modes": dispatch._get_current_dispatch_mode_stack(),
         "global hooks": [name for name, table in tables.items() if name.startswith("_global_") and table],
         "saved tensor hooks": list(filter(None, [torch._C._autograd._top_saved_tensors_default_hooks(True)])),
-        "patches": [name for name, function in entries.items() if "/tracer/" in function.__code__.co_filename],
+        "patches": [f"{owner.__name__}.{name}" for owner in owners for name, it in vars(owner).items() if _is_ours(it)],
     }
+
+
+def _is_ours(found: Any) -> bool:
+    """Whether a function, or the one inside a class method, was written here."""
+    function = found.__func__ if isinstance(found, (classmethod, staticmethod)) else found
+    return isinstance(function, FunctionType) and f"{os.sep}tracer{os.sep}" in function.__code__.co_filename

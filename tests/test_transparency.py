@@ -7,6 +7,7 @@ import gc
 import io
 import random
 import warnings
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -137,3 +138,26 @@ def test_the_memory_test_notices_what_is_kept() -> None:
 
     assert memory_alive(program, contextlib.nullcontext()) == ([0], [0])
     assert memory_alive(lambda: torch.ones(3).sum(), contextlib.nullcontext()) == ([1], [])
+
+
+@pytest.mark.xfail(strict=True, reason="reading f_locals, for names, keeps the variables of all frames around alive")
+def test_a_variable_that_is_deleted_dies_at_once() -> None:
+    def without_names() -> torch.Tensor:
+        return torch.nn.Linear(2, 2)(torch.ones(1, 2))
+
+    with tracer.record():
+        held = torch.ones(3) * 2
+        reference = weakref.ref(held)
+        without_names()
+        del held
+        assert reference() is None
+
+
+def test_exceptions_keep_no_tensor_alive() -> None:
+    held = torch.ones(2, 3)
+    reference = weakref.ref(held)
+    with pytest.raises(RuntimeError), tracer.record():
+        torch.mm(held, held)
+    del held
+    gc.collect()
+    assert reference() is None
