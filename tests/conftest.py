@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import threading
@@ -14,6 +15,8 @@ import pytest
 
 # One thread for each process, whether it tests or is started by a test: several with several wait for one another.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+_HOOKS = ("excepthook", "unraisablehook", "displayhook", "breakpointhook")
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +32,11 @@ def nothing_survives() -> Iterator[None]:
 
 def traces() -> dict[str, Any]:
     """Everything that a recording can leave behind, by what it is; empty lists where nothing is left."""
-    found = {"import finders": [each for each in sys.meta_path if type(each).__module__.startswith("tracer")]}
+    found: dict[str, Any] = {
+        "import finders": [each for each in sys.meta_path if type(each).__module__.startswith("tracer")],
+        "thresholds of the collector": gc.get_threshold(),
+        "hooks of Python": [name for name in _HOOKS if _is_ours(getattr(sys, name))],
+    }
     engine = sys.modules.get("tracer.scalar.engine")
     if engine is not None:
         found["observers of the scalar engine"] = list(engine.observers)

@@ -185,10 +185,10 @@ def test_strange_endings_leave_nothing(name: str, tmp_path: Path, request: pytes
     if name in LEFT:
         request.applymarker(pytest.mark.xfail(strict=True, reason=LEFT[name]))
     program = (
-        "import gc, torch, tracer\nfrom torch import nn\n"
+        "import gc, torch, tracer\nfrom torch import nn\nfrom tracer.scalar import Scalar\n"
         + "".join(inspect.getsource(each) + "\n" for each in (step, recorded_steps))
         + textwrap.dedent(STRANGE[name])
-        + "runs = main()\nfound = traces()\nassert not any(found.values()), found\n"
+        + "before = traces()\nruns = main()\nfound = traces()\nassert found == before, found\n"
         + "assert all(run.graph.nodes for run in runs)\n"
     )
     (tmp_path / "helper.py").write_text(Path(conftest.__file__).read_text())
