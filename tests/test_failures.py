@@ -104,14 +104,6 @@ FAILING: dict[Any, tuple[str, list[tuple[int, ...]]]] = {
     error_in_a_tensor_hook: ("mm", [(2, 3), (2, 3)]),
     error_in_a_module_hook: ("mm", [(3, 2), (3, 2)]),
 }
-# A backward that raises does not end, so the pass does not get its nodes, nor the failing one.
-IN_BACKWARD = "the graph of a pass loses the backward that failed, which is in `run.whole`"
-in_run = [
-    pytest.param(each, marks=pytest.mark.xfail(strict=True, reason=IN_BACKWARD))
-    if each in (error_in_backward, error_in_a_tensor_hook)
-    else each
-    for each in FAILING
-]
 
 
 def the_line(program: Any) -> int:
@@ -127,7 +119,7 @@ def failed(graph: tracer.Graph) -> tracer.Node:
     return node
 
 
-@pytest.mark.parametrize("program", in_run)
+@pytest.mark.parametrize("program", FAILING)
 def test_the_graph_ends_in_the_call_that_failed(program: Any) -> None:
     op, shapes = FAILING[program]
     run = tracer.record()
@@ -140,7 +132,7 @@ def test_the_graph_ends_in_the_call_that_failed(program: Any) -> None:
     assert str(caught.value).splitlines()[0] in run.graph.meta["error"]
 
 
-@pytest.mark.parametrize("program", in_run)
+@pytest.mark.parametrize("program", FAILING)
 def test_the_call_that_failed_has_its_line(program: Any) -> None:
     run = tracer.record()
     with pytest.raises((RuntimeError, IndexError)), run:
@@ -162,7 +154,6 @@ def test_what_was_saved_for_backward_was_written() -> None:
     assert [node.op for node in run.graph.nodes if node.phase == "forward" and not node.error] == ["exp", "sum", "add_"]
 
 
-@pytest.mark.xfail(strict=True, reason="a backward that autograd itself refuses leaves no failing call")
 def test_a_backward_that_autograd_refuses_is_the_failing_call() -> None:
     run = tracer.record()
     with pytest.raises(RuntimeError, match="modified by an inplace operation"), run:
@@ -188,7 +179,6 @@ def test_a_nan_check_of_the_authors_ends_the_graph() -> None:
     assert [node.op for node in run.graph.nodes if "ones" not in node.op][:4] == ["sub", "log", "mul", "isnan"]
 
 
-@pytest.mark.xfail(strict=True, reason=IN_BACKWARD)
 @pytest.mark.filterwarnings("ignore:Anomaly Detection", "ignore:Error detected")
 def test_a_nan_in_backward_ends_the_graph() -> None:
     run = tracer.record()
@@ -198,7 +188,6 @@ def test_a_nan_in_backward_ends_the_graph() -> None:
     assert any(node.phase == "backward" for node in run.graph.nodes)
 
 
-@pytest.mark.xfail(strict=True, raises=AttributeError, reason="trace() does not put the graph on the exception yet")
 @pytest.mark.parametrize("program", FAILING)
 def test_trace_hands_out_the_graph_on_the_exception(program: Any) -> None:
     op, shapes = FAILING[program]

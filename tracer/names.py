@@ -7,7 +7,9 @@ tree; the answer is the same every time that instruction runs, so it is worked o
 from __future__ import annotations
 
 import ast
+import inspect
 import linecache
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import CodeType, FrameType
@@ -150,11 +152,20 @@ def variable(frame: FrameType | None, wanted: object, is_author: Callable[[CodeT
         if frame is None:
             return None
         if is_author(frame.f_code):
-            name = _find(frame.f_locals, wanted)
+            held = frame.f_locals
+            name = _find(held, wanted)
+            if _LEAVES_LOCALS and frame.f_code.co_flags & inspect.CO_NEWLOCALS and sys.getrefcount(held) == _HELD_BY_US:
+                held.clear()
             if name is not None:
                 return name
         frame = frame.f_back
     return None
+
+
+# Until Python 3.13 a frame keeps what `f_locals` has shown, and so keeps alive what its variables held then. The dict
+# is emptied again, unless someone else holds it: the frame, our variable and the call that counts are the three of us.
+_LEAVES_LOCALS: Final = sys.version_info < (3, 13)
+_HELD_BY_US: Final = 3
 
 
 def _find(names: Mapping[str, Any], wanted: object) -> str | None:

@@ -202,6 +202,14 @@ class Recording:
     ) -> None:
         self._shut()
         self._finish(error)
+        if isinstance(error, Exception):
+            self._hand_over(error)
+
+    def _hand_over(self, error: Exception) -> None:
+        """The exception that ends the block carries the graph of the pass that it ended, as `graph`."""
+        if self.graphs:
+            with contextlib.suppress(AttributeError, TypeError):  # a class may have no room for it
+                error.graph = self.graph  # type: ignore[attr-defined]
 
     def _load(self, framework: str) -> None:
         module, name = BACKENDS[framework]
@@ -312,6 +320,11 @@ class Recording:
             self.builder.segment.visits.append(visited)
             self.builder.segment.line = line
 
+    def note(self, sentence: str) -> None:
+        """Notes what a reader of the graph should know, once."""
+        if sentence not in self.notes:
+            self.notes.append(sentence)
+
     def gradient(self, value: int, grad: Stats | None, made: int | None = None) -> None:
         """The gradient of a value arrived, which is the value `made` where that is known."""
         self.grads.setdefault(self.builder.segment.number, {})[value] = grad, made
@@ -378,7 +391,8 @@ def record(
             so that `tracer.pytorch.replay` can run the graph again. Without it no tensor is kept.
 
     Returns:
-        A context manager; after the block its `graph` is the last pass and `graphs` holds every pass kept.
+        A context manager; after the block its `graph` is the last pass and `graphs` holds every pass kept. An exception
+        that ends the block has it too, as its attribute `graph`, up to the operation that failed.
 
     Raises:
         ValueError: `select` is none of these.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import inspect
 from collections.abc import Callable, Mapping
@@ -27,7 +28,8 @@ def trace(model_or_function: Callable[..., Any], *args: Any, **kwargs: Any) -> G
     Raises:
         TypeError: The first argument cannot be called.
         NothingRecorded: It computed nothing with tensors.
-        Exception: Whatever the call raises.
+        Exception: Whatever the call raises; its attribute `graph` is the graph up to there, with the operation that
+            failed, the shapes of its operands and its line.
 
     Example:
         >>> import torch, tracer
@@ -39,10 +41,15 @@ def trace(model_or_function: Callable[..., Any], *args: Any, **kwargs: Any) -> G
         raise TypeError(f"trace() takes a module or function and its arguments, not {type(model_or_function).__name__}")
     named = _named_arguments(model_or_function, args, kwargs)
     run = Recording("all", name=_name(model_or_function))
-    with run:
-        for name, argument in named.items():
-            run.introduce(name, argument)
-        outputs = run.known(model_or_function(*args, **kwargs))
+    try:
+        with run:
+            for name, argument in named.items():
+                run.introduce(name, argument)
+            outputs = run.known(model_or_function(*args, **kwargs))
+    except Exception as error:
+        with contextlib.suppress(AttributeError, TypeError):  # a class may have no room for it
+            error.graph = run.whole  # type: ignore[attr-defined]
+        raise
     graph = run.whole
     if not graph.nodes:
         raise NothingRecorded("nothing was recorded: the call computed nothing with tensors (or tracer.scalar)")

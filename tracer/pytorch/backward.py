@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
@@ -111,16 +111,23 @@ class BackwardWatch:
         lane.run = self._runs
         try:
             result = real(outputs, *args, **kwargs)
-        finally:
+        except BaseException:
             lane.running -= 1
+            self._ended(lane, roots)  # what it did until then belongs to the pass
+            raise
+        lane.running -= 1
         if not lane.off:
             self._note_results(wanted, result)
-        if not create_graph and lane.is_main:
-            visited: set[int] = set()
-            backend.tape.events.append((VISITED, lane.run, visited))
-            frame, _, _ = author_frame(1)
-            backend.recording.backward_ended(roots, visited, frame.f_lineno if frame is not None else None)
+        if not create_graph:
+            self._ended(lane, roots)
         return result
+
+    def _ended(self, lane: Lane, roots: list[int]) -> None:
+        if lane.is_main:
+            visited: set[int] = set()
+            self._backend.tape.events.append((VISITED, lane.run, visited))
+            frame, _, _ = author_frame(2)
+            self._backend.recording.backward_ended(roots, visited, frame.f_lineno if frame is not None else None)
 
     def _note_results(self, wanted: Any, result: Any) -> None:
         """Gradients that `autograd.grad` hands back belong to what they were asked for."""
@@ -159,3 +166,6 @@ class BackwardWatch:
         if self._step is not None and self._step.id in lane.stack:
             del lane.stack[lane.stack.index(self._step.id) :]
             self._step = None
+
+
+ENGINE_CODE: Final = BackwardWatch._run.__code__  # of the frame around all that a backward runs

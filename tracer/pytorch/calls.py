@@ -309,7 +309,7 @@ class CallMode(TorchFunctionMode):
     ) -> None:
         """Notes the call that an exception ended, unless the kernel that raised it was noted."""
         backend = self._backend
-        if isinstance(error, Exception) and not backend.failure_noted and not call.seeds:
+        if isinstance(error, Exception) and not backend.failure_noted:
             backend.failure_noted = True
             with torch._C.DisableTorchFunction():
                 read = [backend.read(tensor) for tensor in tensors]

@@ -12,7 +12,7 @@ import functools
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Final
 
 import torch
 
@@ -43,6 +43,8 @@ class TorchBackend:
         failure_noted: Whether the exception on its way out has its kernel.
         from_gradient: Values of gradients that the author took, and of what was computed from them.
     """
+
+    EAGERLY: Final = "What torch.compile compiles ran eagerly while it was recorded: fused kernels are not seen."
 
     def __init__(self, recording: Recording) -> None:
         self.recording = recording
@@ -171,7 +173,7 @@ class TorchBackend:
         if self._threads:
             for base in (lane.base, *range(0, (self._threads + 1) * APART, APART)):
                 if self.tape.grad_fns.get(number + base) == function.name():
-                    return number + base
+                    return int(number + base)
         return number + lane.base
 
     def forget(self, first: int) -> set[int]:
@@ -209,6 +211,7 @@ class TorchBackend:
         def run(*args: Any, **kwargs: Any) -> Any:
             for mode in self._modes[1:]:
                 mode.__class__ = CompilerSafeKernelMode
+            self.recording.note(self.EAGERLY)
             return compile_(*args, **kwargs)
 
         return run

@@ -16,6 +16,7 @@ _SITE: Final = tuple(os.path.join(_STDLIB, name) + os.sep for name in ("site-pac
 _OURS: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _LOADING: Final = os.path.join(_TORCH, "utils", "data") + os.sep
 _CAPTURE: Final = os.path.join(_OURS, "pytorch") + os.sep
+_SERVANTS: Final = (os.path.join(_STDLIB, "multiprocessing"), os.path.join(_TORCH, "multiprocessing"), _LOADING)
 _ENTRIES: Final = (os.path.join(_OURS, "tracing.py"), os.path.join(_OURS, "script.py"))
 _AUTHOR, _INTERNAL, _DATA, _ENTRY = 0, 1, 2, 3
 _CALLS_MODES: Final = (
@@ -48,6 +49,20 @@ def is_author(code: CodeType) -> bool:
 def is_machinery(code: CodeType) -> bool:
     """Whether a code object is ours, or torch's for calling a mode."""
     return (_known.get(id(code)) or _look(code))[1]
+
+
+def is_servant(code: CodeType) -> bool:
+    """Whether what a code object starts serves processes or data loaders, and is no step of a program."""
+    return code.co_filename.startswith(_SERVANTS)
+
+
+def author_frame_inside(frame: FrameType | None, around: CodeType) -> FrameType | None:
+    """The innermost frame of the author's from `frame` up to one that runs `around`; None where there is none."""
+    while frame is not None and frame.f_code is not around:
+        if is_author(frame.f_code):
+            return frame
+        frame = frame.f_back
+    return None
 
 
 def author_frame(depth: int) -> tuple[FrameType | None, bool, bool]:

@@ -24,6 +24,17 @@ ENGINE: Final = ((torch.autograd, "_engine_run_backward"), (torch.autograd.graph
 HOOKED_BY: Final = (torch.autograd.function._HookMixin, "_register_hook")
 
 
+# Where the compiler asks whether there are hooks on all modules, to warn of them.
+HOOKS_ASKED: Final = (torch.nn.modules.module, "_has_any_global_hook")
+
+
+def global_hooks() -> list[dict[int, Any]]:
+    """The hooks on the calls of all modules, by the ids of their handles."""
+    tables = vars(torch.nn.modules.module)
+    names = [name for name in tables if name.startswith("_global_") and "registration" not in name]
+    return [tables[name] for name in names if isinstance(tables[name], dict)]
+
+
 class Hooks(dict[Any, Callable[..., Any]]):
     """The hooks of an autograd function; a dict that can be referred to weakly, as torch's handles need it."""
 

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any, Final
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from tracer import names
 from tracer.graph import Phase
-from tracer.pytorch.frames import author_frame
+from tracer.pytorch.backward import ENGINE_CODE
+from tracer.pytorch.frames import author_frame, author_frame_inside
 from tracer.pytorch.internals import current_autograd_node, sequence_number
 from tracer.pytorch.places import caller
 from tracer.pytorch.schemas import Kernel, describe, written
-from tracer.pytorch.tape import KERNEL, TENSOR
+from tracer.pytorch.tape import FAILED, KERNEL, TENSOR
 from tracer.pytorch.tensors import shape_of, storage_key, tensors_in
 
 if TYPE_CHECKING:
@@ -199,6 +201,9 @@ class KernelMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
         message = f"{type(error).__name__}: {error}"
         self._backend.failure_noted = True
         self._note((KERNEL, number, kernel, scope, sequence, phase, inputs, (), arguments, keywords, function, message))
+        frame = author_frame_inside(sys._getframe(2), ENGINE_CODE) if self._lane.running else None
+        if frame is not None:
+            self._note((FAILED, number, names.site(frame)))
 
     def _alias(self, kernel: Kernel, args: Sequence[Any], as_author: Any) -> Any:
         """A detach on torch's own account, to save a tensor or hand out a gradient: no step of the program."""

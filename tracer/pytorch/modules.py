@@ -13,7 +13,8 @@ from tracer import names
 from tracer.builder import ScopeDraft
 from tracer.graph import ValueKind
 from tracer.pytorch.frames import author_frame, is_author
-from tracer.pytorch.internals import forget_module_hook
+from tracer.pytorch.internals import HOOKS_ASKED, forget_module_hook, global_hooks
+from tracer.pytorch.patches import Patches
 from tracer.pytorch.tape import KERNEL, NAMED
 from tracer.pytorch.tensors import tensors_in
 
@@ -24,12 +25,16 @@ if TYPE_CHECKING:
     from tracer.pytorch.lane import Lane
 
 
+_ours: Final[set[int]] = set()  # the hooks of all recordings, of which the compiler need not warn
+
+
 class ModuleWatch:
     """The module hooks of one recording."""
 
     def __init__(self, backend: TorchBackend) -> None:
         self._backend = backend
         self._handles: list[Any] = []
+        self._patches = Patches()
         self._modules: dict[int, tuple[weakref.ref[torch.nn.Module], str]] = {}
         self._tensors: dict[int, tuple[weakref.ref[torch.Tensor], str, ValueKind]] = {}
         self._roots: dict[str, str] = {}
@@ -43,10 +48,14 @@ class ModuleWatch:
             register_module_forward_pre_hook(self._before),
             register_module_forward_hook(self._after, with_kwargs=True, always_call=True),
         ]
+        _ours.update(handle.id for handle in self._handles)
+        self._patches.put(*HOOKS_ASKED, lambda: any(not _ours.issuperset(hooks) for hooks in global_hooks()))
 
     def remove(self) -> None:
         """Unhooks them."""
+        self._patches.undo()
         while self._handles:
+            _ours.discard(self._handles[-1].id)
             forget_module_hook(self._handles.pop())
         while self._unseen:
             self._unseen.popitem()[1].__exit__(None, None, None)
@@ -82,6 +91,8 @@ class ModuleWatch:
             if lane.off:
                 lane.modules.append((module, None, None))
                 return
+            if type(module).__name__ == "OptimizedModule":
+                backend.recording.note(backend.EAGERLY)
             frame, _, _ = author_frame(1)
             key = (id(frame), frame.f_lasti) if frame is not None else None
             scope = self._scope(module, frame, lane)

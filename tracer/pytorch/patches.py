@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Any, Final
 
 _INHERITED: Final = object()
+# What was put back while something of someone else's stood on top: owner, name, our function, the one below it. Who put
+# his on top has ours to put back; when that is one of us, he puts back the one below.
+_buried: list[tuple[Any, str, Any, Any]] = []
 
 
 class Patches:
@@ -26,8 +29,20 @@ class Patches:
         while self._done:
             owner, name, old, new = self._done.pop()
             if vars(owner).get(name) is not new:
+                _buried.append((owner, name, new, old))
                 continue
+            old = _unearthed(owner, name, old)
             if old is _INHERITED:
                 delattr(owner, name)
             else:
                 setattr(owner, name, old)
+
+
+def _unearthed(owner: Any, name: str, old: Any) -> Any:
+    """What lies below `old`, where that was ours and has had its day."""
+    for index in reversed(range(len(_buried))):
+        where, what, new, below = _buried[index]
+        if where is owner and what == name and new is old:
+            del _buried[index]
+            old = below
+    return old

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import functools
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import thread as pools
 from typing import TYPE_CHECKING, Any, Final
 
-from tracer.pytorch.frames import author_frame
+from tracer.pytorch.frames import is_servant
 from tracer.pytorch.patches import Patches
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from tracer.pytorch.capture import TorchBackend
 
 _POOLS: Final[Any] = pools
@@ -21,7 +24,7 @@ class ThreadWatch:
     """Sees to the threads of one recording.
 
     A thread is recorded from its beginning to its end, a worker of a pool during each piece of its work. Threads that
-    were running before, those of data loaders and those that are not Python's are not recorded.
+    were running before, those that serve data loaders and processes, and those that are not Python's are not recorded.
     """
 
     def __init__(self, backend: TorchBackend) -> None:
@@ -37,15 +40,15 @@ class ThreadWatch:
         """Undoes `install`; threads still under way record nothing more."""
         self._patches.undo()
 
-    def _wanted(self) -> bool:
+    def _wanted(self, starter: FrameType) -> bool:
         """Whether what this thread starts is part of the recorded program."""
         lane = self._backend.lane_here()
-        return bool(self._patches) and lane is not None and not lane.off and not author_frame(2)[2]
+        return bool(self._patches) and lane is not None and not lane.off and not is_servant(starter.f_code)
 
     def _start(self, real: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(real)
         def start(thread: threading.Thread) -> None:
-            if self._wanted() and getattr(thread, "_target", None) is not _POOLS._worker:
+            if self._wanted(sys._getframe(1)) and getattr(thread, "_target", None) is not _POOLS._worker:
                 vars(thread)["run"] = functools.partial(self._run, thread, thread.run)
             real(thread)
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from tracer.builder import NodeDraft, ScopeDraft, ValueDraft
 from tracer.graph import Stats
-from tracer.names import Results
+from tracer.names import Results, Site
 from tracer.pytorch.arguments import write
 from tracer.pytorch.calls import Call, qualified, short_name
 from tracer.pytorch.frames import is_author
@@ -22,6 +22,7 @@ from tracer.pytorch.numbers import Numbers
 from tracer.pytorch.schemas import Kernel, attributes
 from tracer.pytorch.tape import (
     CALL,
+    FAILED,
     GRADIENT,
     KERNEL,
     NAMED,
@@ -76,6 +77,7 @@ class Transcript:
         read: dict[int, Callable[..., None]] = {
             KERNEL: self._kernel, CALL: self._call, NAMES: self._names, NAMED: self._named, VERSION: self._version,
             GRADIENT: self._gradient, TAKEN: self._taken, SEQUENCE: self._resumed, VISITED: self._backward_ended,
+            FAILED: self._failed,
         }  # fmt: skip
         for event in self._tape.events:
             read[event[0]](*event[1:])
@@ -185,6 +187,13 @@ class Transcript:
         name = self._tape.grad_fns.get(sequence)
         if name is not None:
             node.attrs = {**node.attrs, "grad_fn": name.split("::")[-1]}
+
+    def _failed(self, number: int, site: Site) -> None:
+        """A kernel that failed in a backward of the author's own stands at his line."""
+        node = self._builder.nodes[number]
+        scope = self._builder.scope(kind="function", name=node.op, type=node.target, parent=node.scope)
+        scope.source, scope.inputs = site.source, node.inputs
+        node.scope = scope.id
 
     # Calls.
 
