@@ -233,7 +233,8 @@ class KernelMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
         rewritten = written(kernel, args, kwargs)
         outputs: list[int] = []
         for index, returned in enumerate(result if isinstance(result, (tuple, list)) else (result,)):
-            base = given.get(kernel.view_of[index]) if index < len(kernel.view_of) else None  # type: ignore[arg-type]
+            of = kernel.view_of[0 if len(kernel.view_of) == 1 else index] if kernel.view_of else None
+            base = given.get(of) if of is not None else None
             viewed = table.find(base) if isinstance(base, torch.Tensor) else None
             for tensor in tensors_in(returned, 2):
                 if not any(tensor is other for other in rewritten):

@@ -23,7 +23,8 @@ class Kernel:
         arguments: Names of the positional arguments.
         defaults: Default value by argument name.
         written: Names of the arguments that are written in place (or into, for `out=`).
-        view_of: For each result, the name of the argument whose memory it shares without writing, or None.
+        view_of: For each result, the name of the argument whose memory it shares without writing, or None; for a list
+            of results, the one for all.
         func: The operator.
         run: Runs it.
         quiet: Whether it is no step of a program: fake tensors ask for devices, optimizers time themselves.
@@ -68,6 +69,8 @@ def describe(func: Any) -> Kernel:
             for alias in argument.alias_info.before_set:
                 read[alias] = argument.name
     view_of = tuple(_viewed(result, read) for result in schema.returns)
+    if "-> Tensor(a)[]" in str(schema):  # pieces of one tensor (split, unbind): torch tells it in the text alone
+        view_of = (read.get("a"),)
     random = torch.Tag.nondeterministic_seeded in func.tags
     lists = any("List[" in str(argument.type) and "Tensor" in str(argument.type) for argument in schema.arguments)
     views = op != "lift_fresh" and len(view_of) == 1 and view_of[0] == schema.arguments[0].name
