@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import TypeAlias
 
+    from tracer.costs import Totals
+
 Phase: TypeAlias = Literal["forward", "backward", "update"]
 ValueKind: TypeAlias = Literal["input", "parameter", "buffer", "constant", "result"]
 ScopeKind: TypeAlias = Literal["module", "function", "loop"]
@@ -285,6 +287,20 @@ class Graph:
         """The value that backward started from, or None."""
         found = self.meta.get("loss")
         return self.value_by_id.get(found) if isinstance(found, int) else None
+
+    def totals(self, module: str | Scope | None = None) -> Totals:
+        """What the pass costs: parameters, floating-point operations, activation and saved bytes.
+
+        Args:
+            module: The name of a module, for all its calls, or a scope, for that call; None for the whole pass. For
+                a table of all modules see `tracer.costs.table`.
+
+        Raises:
+            KeyError: There is no module of that name.
+        """
+        from tracer import costs
+
+        return costs.totals(self, module)
 
     # In and out.
 

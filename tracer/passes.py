@@ -171,7 +171,7 @@ def _cut(run: Graph, segment: Segment, ids: set[int], grads: Mapping[int, Gradie
     found = (run.value_by_id[value] for value in sorted(wanted) if value in run.value_by_id)
     values = tuple(_in_pass(value, wanted, made, grads, explain) for value in found)
     saved = _saved(nodes, values)
-    values = tuple(_with(value, {"saved_for_backward": value.id in saved}) for value in values)
+    values = tuple(_with(value, {"saved_for_backward": True}) if value.id in saved else value for value in values)
     graph = Graph(run.name, nodes, values, scopes, meta=run.meta)
     meta = {**run.meta, "pass": number}
     loss = next((root for root in segment.roots if root in graph.value_by_id), None)
@@ -234,9 +234,12 @@ def _no_grad_reason(value: Value) -> str | None:
 
 
 def _saved(nodes: Iterable[Node], values: Iterable[Value]) -> set[int]:
-    """Values made in forward, or coming from outside, that a backward kernel read: autograd had kept them."""
+    """Values made in forward, or coming from outside, that the backward of a kernel read: autograd had kept them.
+
+    What differentiates no kernel starts backward off at the loss, or adds to a gradient that is there already.
+    """
     later = {value for node in nodes if node.phase != "forward" for value in node.outputs}
-    read = {value for node in nodes if node.phase == "backward" for value in node.inputs}
+    read = {value for node in nodes if node.phase == "backward" and node.forward is not None for value in node.inputs}
     return {value.id for value in values if value.id in read and value.id not in later}
 
 

@@ -127,7 +127,11 @@ class Recording:
     @property
     def graphs(self) -> tuple[Graph, ...]:
         """The graph of every pass that was kept, in order; empty while recording and when nothing was recorded."""
-        return self._found if self._ended else ()
+        return self._costed if self._ended else ()
+
+    @cached_property
+    def _costed(self) -> tuple[Graph, ...]:
+        return tuple(map(_with_costs, self._found))
 
     @property
     def passes(self) -> int:
@@ -152,7 +156,7 @@ class Recording:
         if not self._ended:
             raise NothingRecorded("nothing was recorded: the recording has not ended yet")
         run, segments, _, grads = self._frozen
-        return whole(run, segments, grads)
+        return _with_costs(whole(run, segments, grads))
 
     @property
     def finished(self) -> bool:
@@ -370,6 +374,15 @@ class Recording:
 
     def _heed(self) -> None:
         self.heeds = self._closing or self._resumed
+
+
+def _with_costs(graph: Graph) -> Graph:
+    """A graph with what its kernels cost; worked out when it is asked for, so that recording does not pay for it."""
+    if not any(node.target.startswith("aten.") for node in graph.nodes):
+        return graph
+    with our_modules():
+        from tracer.pytorch.flops import with_costs
+    return with_costs(graph)
 
 
 def _numbered(graph: Graph, number: int) -> Graph:

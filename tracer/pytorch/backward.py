@@ -26,12 +26,16 @@ if TYPE_CHECKING:
 class BackwardWatch:
     """Watches the autograd engine and the optimizers during one recording.
 
+    Attributes:
+        hooked: Whether the program had its own say in what autograd keeps (`saved_tensors_hooks`, checkpoints).
+
     Args:
         backend: Whose tape to write.
     """
 
     def __init__(self, backend: TorchBackend) -> None:
         self._backend = backend
+        self.hooked = False
         self._patches = Patches()
         self._hooks: list[Any] = []
         self._step: ScopeDraft | None = None
@@ -45,6 +49,8 @@ class BackwardWatch:
             self._patches.put(owner, name, self._then_resume(getattr(owner, name)))
         mixin, name = HOOKED_BY
         self._patches.put(mixin, name, register_quickly(getattr(mixin, name)))
+        hooks = torch.autograd.graph.saved_tensors_hooks
+        self._patches.put(hooks, "__enter__", self._hooking(hooks.__enter__))
         apply = vars(torch.autograd.Function)["apply"]
         self._patches.put(torch.autograd.Function, "apply", self._custom(apply.__func__))
         self._hooks = [
@@ -74,6 +80,14 @@ class BackwardWatch:
             return result
 
         return call
+
+    def _hooking(self, real: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(real)
+        def enter(hooks: Any) -> Any:
+            self.hooked = True
+            return real(hooks)
+
+        return enter
 
     def _custom(self, real: Callable[..., Any]) -> Any:
         """`apply` of an author's autograd function: one call, with what it computes inside it."""

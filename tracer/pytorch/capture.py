@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import torch
 
-from tracer.pytorch import places
+from tracer.pytorch import kept, places
 from tracer.pytorch.backward import BackwardWatch
 from tracer.pytorch.calls import CallMode
 from tracer.pytorch.garbage import collected_as_before
@@ -234,8 +234,9 @@ class TorchBackend:
                 self.tape.names.setdefault(self.read(tensor), name if len(tensors) == 1 else f"{name}[{index}]")
 
     def known(self, nest: Any) -> list[int]:
-        """Ids of the values of the tensors in a nest."""
-        with torch._C.DisableTorchFunction():
+        """Ids of the values of the tensors in a nest, the results of the program; notes what autograd keeps of them."""
+        with self.unseen(), torch._C.DisableTorchFunction():
+            kept.note(self, tensors_in(nest))
             found = (self.table.find(tensor) for tensor in tensors_in(nest))
             return list(dict.fromkeys(value for value in found if value is not None))
 

@@ -11,9 +11,11 @@ from torch.nn.modules.module import register_module_forward_hook, register_modul
 
 from tracer import names
 from tracer.builder import ScopeDraft
+from tracer.costs import SPANS
 from tracer.graph import ValueKind
 from tracer.pytorch.frames import author_frame, is_author
 from tracer.pytorch.internals import HOOKS_ASKED, forget_module_hook, global_hooks
+from tracer.pytorch.parameters import Parameters
 from tracer.pytorch.patches import Patches
 from tracer.pytorch.tape import KERNEL, NAMED
 from tracer.pytorch.tensors import tensors_in
@@ -38,6 +40,7 @@ class ModuleWatch:
         self._modules: dict[int, tuple[weakref.ref[torch.nn.Module], str]] = {}
         self._tensors: dict[int, tuple[weakref.ref[torch.Tensor], str, ValueKind]] = {}
         self._roots: dict[str, str] = {}
+        self._parameters = Parameters()
         self._unseen: dict[int, Any] = {}
         self._local: set[str] = set()
         self._called: dict[int, int] = {}
@@ -212,6 +215,8 @@ class ModuleWatch:
                 break
         with torch._C.DisableTorchFunction():
             if scope is not None:
+                spans = self._parameters.of(module)
+                scope.attrs = {SPANS: spans} if spans else scope.attrs
                 self._close(scope, key, args, kwargs, result)
             if not lane.modules and lane.is_main:
                 needs = any(tensor.requires_grad for tensor in tensors_in(result))

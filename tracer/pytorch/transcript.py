@@ -24,6 +24,7 @@ from tracer.pytorch.tape import (
     CALL,
     FAILED,
     GRADIENT,
+    KEPT,
     KERNEL,
     NAMED,
     NAMES,
@@ -78,6 +79,7 @@ class Transcript:
             KERNEL: self._kernel, CALL: self._call, NAMES: self._names, NAMED: self._named, VERSION: self._version,
             GRADIENT: self._gradient, TAKEN: self._taken, SEQUENCE: self._resumed, VISITED: self._backward_ended,
             FAILED: self._failed,
+            KEPT: self._keeps,
         }  # fmt: skip
         for event in self._tape.events:
             read[event[0]](*event[1:])
@@ -194,6 +196,20 @@ class Transcript:
         scope = self._builder.scope(kind="function", name=node.op, type=node.target, parent=node.scope)
         scope.source, scope.inputs = site.source, node.inputs
         node.scope = scope.id
+
+    def _keeps(self, sequence: int, tensors: list[tuple[int | None, tuple[int, ...], Any]]) -> None:
+        """What autograd keeps for a backward that has not run.
+
+        A tensor that is no value itself is a result that autograd holds apart, or an operand: the one that looks alike.
+        """
+        node = self._by_sequence.get(sequence)
+        own = [self._value(value) for value in (*node.outputs, *node.inputs)] if node is not None else []
+        for value, shape, dtype in tensors:
+            alike = (each for each in own if each.shape == shape and each.dtype == DTYPES.get(dtype))
+            draft = self._value(value) if value is not None else next(alike, None)
+            if draft is not None:
+                draft.saved_for_backward = True
+                own = [each for each in own if each is not draft]
 
     # Calls.
 

@@ -1,0 +1,127 @@
+"""What each kernel costs -> `Node.cost`, from the shapes that were recorded, after the run.
+
+The formulas are torch's own (`torch.utils.flop_counter`), so that counts agree with those of its `FlopCounterMode`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import cache
+from typing import Any, Final
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode, flop_registry
+
+from tracer.costs import UNSAID_VIEWS, memory
+from tracer.graph import Graph, Node, Value
+
+_ALLOCATE: Final = ("aten.empty", "aten.new_empty")  # give memory, and write nothing to it
+_COMPOSITE: Final = "CompositeImplicitAutograd"
+
+
+def with_costs(graph: Graph) -> Graph:
+    """The graph with `flops` and `bytes` in the `cost` of its nodes.
+
+    `flops` are there where torch has a formula: matrix products, convolutions, attention. `bytes` are what a kernel
+    reads and writes: all elements of its operands and results, an operand that is used twice once; a kernel that only
+    gives a view moves nothing.
+    """
+    first = memory(graph)
+    return replace(graph, nodes=tuple([replace(node, cost=_cost(node, graph, first)) for node in graph.nodes]))
+
+
+def _cost(node: Node, graph: Graph, first: Mapping[int, Value]) -> Mapping[str, float]:
+    if node.error is not None:
+        return node.cost
+    operands = [graph.value_by_id[value] for value in node.inputs]
+    results = [graph.value_by_id[value] for value in node.outputs]
+    found = {"flops": _flops(node, operands, results), "bytes": _bytes(node, operands, results, first)}
+    return {**node.cost, **{name: amount for name, amount in found.items() if amount}}
+
+
+def _bytes(node: Node, operands: Sequence[Value], results: Sequence[Value], first: Mapping[int, Value]) -> int:
+    written = [value for value in results if value.view_of is None or value.version_of is not None]
+    if (results and not written) or node.op in UNSAID_VIEWS or node.target.startswith(_ALLOCATE):
+        return 0
+    read = {value.id: value for value in operands}
+    if any(value.version_of is not None for value in written):  # it wrote in place: other views of that memory follow
+        read = {first[value.id].id: value for value in reversed(operands)}
+        written = list({first[value.id].id: value for value in reversed(written)}.values())
+    return sum(value.nbytes for value in (*read.values(), *written))
+
+
+def _flops(node: Node, operands: Sequence[Value], results: Sequence[Value]) -> int:
+    func, formula = _formula(node.target)
+    if func is None or any(-1 in value.shape for value in (*operands, *results)):
+        return 0
+    try:
+        args, kwargs = _arguments(func, node.attrs, map(_stand_in, operands))
+        if formula is None:
+            return _of_parts(func, args, kwargs)
+        return int(formula(*args, **kwargs, out_val=_returned(func, node.attrs, map(_stand_in, results))))
+    except Exception:  # a formula that wants more than shapes (the lengths of packed sequences)
+        return 0
+
+
+def _returned(func: Any, attrs: Mapping[str, Any], made: Iterator[torch.Tensor]) -> Any:
+    """What a kernel returned, with None in the places of gradients that were not asked for."""
+    if len(func._schema.returns) == 1:
+        return next(made)
+    mask = attrs.get("output_mask", ())
+    return tuple(next(made, None) if wanted else None for wanted in mask) if mask else tuple(made)
+
+
+def _of_parts(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> int:
+    """The operations of what a kernel is made of: in inference mode, `linear` runs without being taken apart."""
+    with FlopCounterMode(display=False) as counter:
+        func(*args, **kwargs)
+    return int(counter.get_total_flops())
+
+
+@cache
+def _formula(target: str) -> tuple[Any, Any]:
+    """The operator of a node's target (`aten.mm.default`), and its formula.
+
+    Returns:
+        None for the formula of an operator that is made of others; twice None for one that counts nothing.
+    """
+    namespace, _, rest = target.partition(".")
+    name, _, overload = rest.partition(".")
+    func = getattr(getattr(torch.ops.aten, name, None), overload, None) if namespace == "aten" else None
+    if func is None:
+        return None, None
+    formula = flop_registry.get(func.overloadpacket)
+    composite = torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), _COMPOSITE)
+    return (func, formula) if formula is not None or composite else (None, None)
+
+
+def _stand_in(value: Value) -> torch.Tensor:
+    """A tensor of the shape and type of a value, without elements."""
+    dtype = getattr(torch, value.dtype, torch.float32)
+    return torch.empty(value.shape, dtype=dtype, device="meta")
+
+
+def _arguments(
+    func: Any, attrs: Mapping[str, Any], tensors: Iterator[torch.Tensor]
+) -> tuple[list[Any], dict[str, Any]]:
+    """The arguments of a kernel by its schema, from its tensors in order and its other arguments by name."""
+    given = list(tensors)
+    needed = sum(str(argument.type) == "Tensor" for argument in func._schema.arguments)
+    args: list[Any] = []
+    kwargs: dict[str, Any] = {}
+    for argument in func._schema.arguments:
+        kind = str(argument.type)
+        found = attrs.get(argument.name, argument.default_value)
+        if kind == "Tensor":
+            needed -= 1
+            found = given.pop(0) if given else found
+        elif kind == "Optional[Tensor]":
+            found = given.pop(0) if len(given) > needed else None
+        elif kind.startswith("List[") and "Tensor" in kind:
+            found = [given.pop(0) for _ in range(len(given) - needed)]
+        if argument.kwarg_only:
+            kwargs[argument.name] = found
+        else:
+            args.append(found)
+    return args, kwargs
