@@ -7,13 +7,14 @@ graph.save("model.svg")
 
 from tracer.graph import Graph, GraphError, Node, Scope, Source, Stats, Value, load
 from tracer.recording import NothingRecorded, Recording, record
-from tracer.tracing import from_tensor, trace
+from tracer.tracing import NumberNeeded, from_tensor, trace
 
 __all__ = [
     "Graph",
     "GraphError",
     "Node",
     "NothingRecorded",
+    "NumberNeeded",
     "Recording",
     "Scope",
     "Source",

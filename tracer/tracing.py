@@ -5,29 +5,41 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from tracer.graph import Graph
 from tracer.recording import NothingRecorded, Recording
 
 
-def trace(model_or_function: Callable[..., Any], *args: Any, **kwargs: Any) -> Graph:
+class NumberNeeded(RuntimeError):  # noqa: N818 - reads as the sentence it is
+    """A program on fake tensors asked for a number (`x.item()`, `if x.sum() > 0`), and there is none."""
+
+
+def trace(model_or_function: Callable[..., Any], /, *args: Any, fake: bool = False, **kwargs: Any) -> Graph:
     """Runs a module or function once and returns the graph of all it computed.
 
-    What it computes and what it changes (buffers, random state) is what an ordinary call computes and changes.
+    What it computes and what it changes (buffers, random state) is what an ordinary call computes and changes. A
+    function may run backward and optimizer steps too: `trace(lambda: loss_of(model(x)).backward())`.
 
     Args:
         model_or_function: What to call.
         *args: Its arguments.
+        fake: Runs it on fake tensors, which have shapes and types but no elements, so that nothing is allocated and
+            nothing is changed: modules are lent fake parameters while it runs, and real or meta tensors among the
+            arguments become fake ones, those on the meta device where the others are, or on the CPU. The callable may
+            as well build its model itself. A parameter of its own that is called `fake` must be passed by position,
+            or from a function without arguments.
         **kwargs: Its keyword arguments.
 
     Returns:
-        The graph; its inputs bear the names of the parameters they were passed as.
+        The graph; its inputs bear the names of the parameters they were passed as. Of what was returned without a
+        backward, it tells what autograd keeps for one (`Value.saved_for_backward`).
 
     Raises:
-        TypeError: The first argument cannot be called.
+        TypeError: The first argument cannot be called, or `fake` is neither True nor False.
         NothingRecorded: It computed nothing with tensors.
+        NumberNeeded: On fake tensors, it needs a number; the message says at which line.
         Exception: Whatever the call raises; its attribute `graph` is the graph up to there, with the operation that
             failed, the shapes of its operands and its line.
 
@@ -36,25 +48,48 @@ def trace(model_or_function: Callable[..., Any], *args: Any, **kwargs: Any) -> G
         >>> graph = tracer.trace(torch.nn.Linear(10, 5), torch.zeros(2, 10))
         >>> [scope.name for scope in graph.scopes if scope.kind == "function"]
         ['linear']
+        >>> with torch.device("meta"):
+        ...     model = torch.nn.Linear(10**6, 10**6)
+        >>> tracer.trace(model, torch.zeros(1, 10**6), fake=True).totals().parameters
+        1000001000000
     """
     if not callable(model_or_function):
         raise TypeError(f"trace() takes a module or function and its arguments, not {type(model_or_function).__name__}")
-    named = _named_arguments(model_or_function, args, kwargs)
+    if not isinstance(fake, bool):
+        raise TypeError(
+            f"fake must be True or False, not {type(fake).__name__}: pass a parameter of the model's own that is "
+            "called 'fake' by position, or call the model in a function: trace(lambda: model(fake=...))"
+        )
     run = Recording("all", name=_name(model_or_function))
-    try:
+    faked = _fakes(model_or_function, args, kwargs) if fake else contextlib.nullcontext((args, kwargs))
+    with _handing_over(run), faked as (args, kwargs):
+        named = _named_arguments(model_or_function, args, kwargs)
         with run:
             for name, argument in named.items():
                 run.introduce(name, argument)
             outputs = run.known(model_or_function(*args, **kwargs))
-    except Exception as error:
-        with contextlib.suppress(AttributeError, TypeError):  # a class may have no room for it
-            error.graph = run.whole  # type: ignore[attr-defined]
-        raise
     graph = run.whole
     if not graph.nodes:
         raise NothingRecorded("nothing was recorded: the call computed nothing with tensors (or tracer.scalar)")
     made = tuple(value for value in outputs if value in graph.value_by_id)
     return dataclasses.replace(graph, outputs=made or graph.outputs)
+
+
+@contextlib.contextmanager
+def _handing_over(run: Recording) -> Iterator[None]:
+    """An exception carries the graph of all that was recorded, as `graph`."""
+    try:
+        yield
+    except Exception as error:
+        with contextlib.suppress(AttributeError, TypeError, NothingRecorded):  # a class may have no room for it
+            error.graph = run.whole  # type: ignore[attr-defined]
+        raise
+
+
+def _fakes(target: Any, args: Any, kwargs: Any) -> contextlib.AbstractContextManager[tuple[Any, Any]]:
+    from tracer.pytorch.fake import fakes
+
+    return fakes(target, args, kwargs)
 
 
 def from_tensor(var: Any, params: Any = None) -> Graph:

@@ -80,3 +80,8 @@ def forget_module_hook(handle: Any) -> None:
     tables: Any = torch.nn.modules.module
     for name in ("_global_forward_hooks_with_kwargs", "_global_forward_hooks_always_called"):
         getattr(tables, name, {}).pop(handle.id, None)
+
+
+def met(mode: Any) -> list[torch.Tensor]:
+    """The real tensors that a `FakeTensorMode` has made fake ones for, and that are still alive."""
+    return list(mode.fake_tensor_converter.meta_converter.describer.lookup_tensor)
