@@ -1,26 +1,22 @@
-"""What recording costs, as ratios to the plain program measured in one interleaved run: `python benchmarks/capture.py`.
+"""What recording costs a program, forward and backward, against the plain program, bare modes and the peers.
 
-`bare modes` is the floor: a function mode and a dispatch mode that do nothing.
+`bare modes` is the floor: a function mode and a dispatch mode that do nothing. Leaving the recording and having its
+graph are timed apart, for the graph is made when it is first asked for.
 """
 
 from __future__ import annotations
 
-import contextlib
-import time
-from collections.abc import Callable
-from statistics import median
+import warnings
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
-from rich.console import Console
-from rich.table import Table
-from torch import nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import tracer
-
-ROUNDS = 7
+from benchmarks.programs import Program, programs
+from benchmarks.timing import Effort, Row, clock, installed, interleaved, ratios, row, timed
 
 
 class BareFunctionMode(TorchFunctionMode):
@@ -37,72 +33,91 @@ class BareDispatchMode(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-def lstm_by_hand() -> Callable[[], None]:
-    """200 steps of an LSTM written with operators; about 3,400 calls forward."""
-    x, b = torch.randn(200, 1, 8), torch.zeros(64, requires_grad=True)
-    w, u = torch.randn(8, 64, requires_grad=True), torch.randn(16, 64, requires_grad=True)
-
-    def run() -> None:
-        h = c = torch.zeros(1, 16)
-        for t in range(200):
-            i, f, o, n = (x[t] @ w + h @ u + b).chunk(4, 1)
-            c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(n)
-            h = torch.sigmoid(o) * torch.tanh(c)
-        h.sum().backward()
-
-    return run
-
-
-def mlp() -> Callable[[], None]:
-    """784-256-128-10, batch 64."""
-    model = nn.Sequential(nn.Linear(784, 256), nn.ReLU(), nn.Linear(256, 128), nn.ReLU(), nn.Linear(128, 10))
-    return step(model, torch.randn(64, 784))
-
-
-def encoder() -> Callable[[], None]:
-    """24 transformer encoder layers of width 512, batch 1, 128 tokens."""
-    layer = nn.TransformerEncoderLayer(512, 8, 2048, batch_first=True)
-    return step(nn.TransformerEncoder(layer, 24), torch.randn(1, 128, 512))
-
-
-def step(model: nn.Module, x: torch.Tensor) -> Callable[[], None]:
-    def run() -> None:
-        model(x).square().mean().backward()
-
-    return run
-
-
-@contextlib.contextmanager
-def bare_modes() -> Any:
-    with BareFunctionMode(), BareDispatchMode():
-        yield
-
-
-WAYS: dict[str, Callable[[], Any]] = {
-    "plain": contextlib.nullcontext,
-    "bare modes": bare_modes,
-    "recording": tracer.record,
-}
-
-
-def main() -> None:
-    """Prints the table."""
+def rows(effort: Effort) -> Iterator[Row]:
+    """The rows of programs that are recorded whole, then of their peers, then of a pass out of many."""
+    threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    table = Table("program", "plain ms", *[f"{way} / plain" for way in list(WAYS)[1:]], "recording / bare modes")
-    for build in (lstm_by_hand, mlp, encoder):
-        run = build()
-        times: dict[str, list[float]] = {way: [] for way in WAYS}
-        for _ in range(ROUNDS):
-            for way, context in WAYS.items():
-                start = time.perf_counter()
-                with context():
-                    run()
-                times[way].append(time.perf_counter() - start)
-        plain, bare, recording = (median(times[way]) for way in WAYS)
-        ratios = (bare / plain, recording / plain, recording / bare)
-        table.add_row(build.__name__, f"{1000 * plain:.1f}", *[f"{ratio:.2f}" for ratio in ratios])
-    Console().print(table)
+    try:
+        for program in programs(effort):
+            yield from program_rows(program, effort)
+            yield from peer_rows(program)
+        yield from selected_rows(effort)
+    finally:
+        torch.set_num_threads(threads)
 
 
-if __name__ == "__main__":
-    main()
+def program_rows(program: Program, effort: Effort) -> Iterator[Row]:
+    def bare() -> None:
+        with BareFunctionMode(), BareDispatchMode():
+            program.run()
+
+    times = interleaved(
+        [timed("plain", program.run), timed("bare", bare), lambda: recorded(program.run)], effort.rounds
+    )
+    yield row(program.name, "plain, ms", [1000 * each for each in times["plain"]])
+    yield row(program.name, "bare modes / plain", ratios(times, "bare", "plain"))
+    yield row(program.name, "recorded / plain", ratios(times, "recorded", "plain"), program.bound)
+    yield row(program.name, "recorded / bare modes", ratios(times, "recorded", "bare"), program.floor_bound)
+    yield row(program.name, "recorded, graph made / plain", ratios(times, "with graph", "plain"))
+
+
+def recorded(run: Callable[[], None]) -> Mapping[str, float]:
+    """Seconds until the recording is left, and until its graph is there."""
+    start = clock()
+    with tracer.record() as recording:
+        run()
+    left = clock()
+    graph = recording.graph
+    made = clock()
+    del graph
+    return {"recorded": left - start, "with graph": made - start}
+
+
+def peer_rows(program: Program) -> Iterator[Row]:
+    """What the peers take for the forward pass, once; nothing of those that are not installed or fail."""
+    for name, trace in PEERS.items():
+        if installed(name):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                try:
+                    times = interleaved(
+                        [timed("plain", program.forward), timed("peer", lambda trace=trace: trace(program))], 1
+                    )
+                except Exception as error:  # theirs; the table goes on
+                    yield row(program.name, f"{name}: {type(error).__name__}", [float("nan")])
+                else:
+                    yield row(program.name, f"{name}, forward / plain forward", ratios(times, "peer", "plain"))
+
+
+def torchlens(program: Program) -> object:
+    import torchlens as peer
+
+    return peer.log_forward_pass(program.model, program.x, layers_to_save="all")
+
+
+def torchview(program: Program) -> object:
+    import torchview as peer
+
+    return peer.draw_graph(program.model, input_data=program.x, device="cpu")
+
+
+PEERS: dict[str, Callable[[Program], object]] = {"torchlens": torchlens, "torchview": torchview}
+
+
+def selected_rows(effort: Effort) -> Iterator[Row]:
+    """A training loop of which one pass is recorded."""
+    program, steps = programs(effort)[-1], effort.of(1000, 3)
+    optimizer = torch.optim.SGD(program.model.parameters(), lr=0.01)
+
+    def train() -> None:
+        for _ in range(steps):
+            program.run()
+            optimizer.step()
+
+    def first_pass() -> object:
+        with tracer.record("first") as recording:
+            train()
+        return recording.graph
+
+    times = interleaved([timed("plain", train), timed("one pass", first_pass)], max(1, effort.rounds // 2))
+    yield row(f"training, {steps} steps", "one pass recorded / plain", ratios(times, "one pass", "plain"), 1.05)
