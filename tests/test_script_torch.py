@@ -26,32 +26,51 @@ torch.add(torch.ones(3), 1, out=torch.zeros(2))
 print(model[1].running_mean, torch.rand(2))
 """
 
+FAILING = """
+class Bad(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, a):
+        return a * 2
+    @staticmethod
+    def backward(ctx, grad):
+        raise ValueError("no way back")
+
+def fails_in_a_function():
+    torch.ones(2, 3) @ torch.ones(2, 3)
+
+def fails_in_a_module():
+    model(torch.ones(2, 7))
+
+def fails_in_backward():
+    Bad.apply(torch.ones(2, requires_grad=True)).sum().backward()
+
+def fails_in_a_hook():
+    h = torch.ones(2, requires_grad=True) * 2
+    h.register_hook(lambda grad: grad @ torch.ones(3))
+    h.sum().backward()
+"""
+
 SCRIPTS = {
-    "ends": "print('done', file=sys.stderr)",
     "exits": "class Stop(nn.Module):\n    def forward(self, x):\n        sys.exit(int(x.sum()))\nStop()(torch.ones(5))",
-    "fails in a module": "model(torch.ones(2, 7))",
-    "fails in a function": "def product(a, b):\n    return a @ b\nproduct(torch.ones(2, 3), torch.ones(2, 3))",
-    "fails in backward": """
-        class Bad(torch.autograd.Function):
-            @staticmethod
-            def forward(ctx, a):
-                return a * 2
-            @staticmethod
-            def backward(ctx, grad):
-                raise ValueError("no way back")
-        Bad.apply(torch.ones(2, requires_grad=True)).sum().backward()
-    """,
-    "fails in a hook": """
-        h = torch.ones(2, requires_grad=True) * 2
-        h.register_hook(lambda grad: grad @ torch.ones(3))
-        h.sum().backward()
+    "fails in a module": "fails_in_a_module()",
+    "fails in backward": "fails_in_backward()",
+    "prints a traceback": """
+        import traceback
+        for fails in (fails_in_a_function, fails_in_a_module, fails_in_backward, fails_in_a_hook):
+            try:
+                fails()
+            except Exception:
+                traceback.print_exc()
     """,
 }
+KNOWN = {"prints a traceback": "frames of ours are taken out of what ends a script, not of what it catches"}
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
-def test_a_script_cannot_tell(name: str, tmp_path: Path) -> None:
-    (tmp_path / "it.py").write_text(BEGIN + textwrap.dedent(SCRIPTS[name]), encoding="utf-8")
+def test_a_script_cannot_tell(name: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    if name in KNOWN:
+        request.applymarker(pytest.mark.xfail(strict=True, reason=KNOWN[name]))
+    (tmp_path / "it.py").write_text(BEGIN + FAILING + textwrap.dedent(SCRIPTS[name]), encoding="utf-8")
     plain = python("it.py", cwd=tmp_path)
     traced = graphtrace("render", "it.py", "-o", "it.json", cwd=tmp_path)
     assert (traced.stdout, traced.returncode) == (plain.stdout, plain.returncode)
