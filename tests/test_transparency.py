@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import io
+import math
 import random
 import warnings
 import weakref
@@ -159,3 +160,33 @@ def test_exceptions_keep_no_tensor_alive() -> None:
     del held
     gc.collect()
     assert reference() is None
+
+
+def swapped() -> Any:
+    a, b = torch.ones(2) * 2, torch.zeros(3) + 1
+    torch.utils.swap_tensors(a, b)
+    return a, b
+
+
+def converted_by_swapping() -> Any:
+    torch.__future__.set_swap_module_params_on_conversion(True)
+    try:
+        layer = torch.nn.Linear(2, 2)
+        layer(torch.ones(1, 2))
+        return layer.to(torch.float64)(torch.ones(1, 2, dtype=torch.float64))
+    finally:
+        torch.__future__.set_swap_module_params_on_conversion(False)
+
+
+@pytest.mark.xfail(strict=True, raises=RuntimeError, reason="torch swaps no tensor that has weak references, as ours")
+@pytest.mark.parametrize("program", [swapped, converted_by_swapping])
+def test_tensors_can_be_swapped(program: Any) -> None:
+    plain = all_that_a_user_sees(program, contextlib.nullcontext())
+    assert all_that_a_user_sees(program, tracer.record()) == plain
+
+
+@pytest.mark.xfail(strict=True, reason="statistics read each element of an expanded tensor, which may be more than any")
+def test_an_expanded_tensor_is_measured_as_the_one_that_it_repeats() -> None:
+    with tracer.record() as run:  # of 1 << 50 elements it would never end
+        torch.ones(1).expand(1 << 25)
+    assert run.whole.values[-1].data.norm == pytest.approx(math.sqrt(1 << 25), rel=1e-5)

@@ -58,6 +58,7 @@ HIDDEN: Final[dict[str, tuple[Callable[[Counter[str]], float], str]]] = {
 # Parts of a program that a graph leaves out on purpose: the kernels of the part are excused, as often as they run.
 LEFT_OUT: Final[dict[str, tuple[Callable[[], Counter[str]], str]]] = {
     "to_python_and_numpy": (lambda: total(_PRINTED.__repr__), "a tensor is printed"),
+    "functionalized": (lambda: Counter({"aten.add_.Tensor": 1}), "never runs: it is rewritten as aten.add"),
     "data_loader": (lambda: _loading(batches(shuffle=True)), "a graph begins at the batch"),
     "data_loader_with_workers": (lambda: _loading(batches(num_workers=1), heard), "the same"),
     "data_set_of_the_authors": (

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.fx.experimental.proxy_tensor import make_fx
 
 from tests.zoo.registry import program
 
@@ -88,3 +89,9 @@ def rewritten_graph_module() -> Any:
 def exported() -> Any:
     program = torch.export.export(nn.Sequential(nn.Linear(2, 2), nn.ReLU()), (torch.ones(1, 2),))
     return len(list(program.graph.nodes))
+
+
+@program
+def kernels_are_traced() -> Any:
+    module = make_fx(lambda a: (a @ a).relu().sum())(torch.ones(2, 2))
+    return [str(node.target) for node in module.graph.nodes], module(torch.randn(2, 2))

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import FlopCounterMode
 
 from tests.zoo.registry import program
 
@@ -139,3 +140,19 @@ def default_device_and_type() -> Any:
             return torch.ones(2) + torch.randn(2), nn.Linear(2, 2)(torch.ones(1, 2))
     finally:
         torch.set_default_dtype(kind)
+
+
+@program
+def operations_are_counted() -> Any:
+    model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
+    with FlopCounterMode(display=False) as counter:
+        model(torch.randn(3, 4)).sum().backward()
+    return counter.get_total_flops(), sorted(counter.get_flop_counts())
+
+
+@program
+def profiled() -> Any:
+    layer = nn.Linear(2, 2)
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
+        layer(torch.ones(1, 2)).sum().backward()
+    return layer.weight.grad, "aten::addmm" in [event.key for event in profile.key_averages()]

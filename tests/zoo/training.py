@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import io
 from typing import Any
 
 import torch
@@ -191,3 +193,18 @@ def policy_gradient() -> Any:
     loss = -(distribution.log_prob(actions) * torch.randn(4)).mean() - 0.01 * distribution.entropy().mean()
     loss.backward()
     return actions, loss, policy.weight.grad
+
+
+@program
+def model_is_saved_and_copied_between_steps() -> Any:
+    model, found = nn.Linear(2, 1), []
+    optimizer = torch.optim.Adam(model.parameters(), 0.1)
+    for _ in range(2):
+        model(torch.ones(1, 2)).sum().backward()
+        optimizer.step()
+        file = io.BytesIO()
+        torch.save({"model": model, "optimizer": optimizer.state_dict(), "grad": model.weight.grad}, file)
+        file.seek(0)
+        loaded = torch.load(file, weights_only=False)
+        found.append((loaded["model"].weight, loaded["grad"], copy.deepcopy(model)(torch.ones(1, 2))))
+    return found

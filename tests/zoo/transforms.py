@@ -107,3 +107,24 @@ def meta_tensors() -> Any:
     layer = nn.Linear(3, 3, device="meta")
     layer(torch.randn(2, 3, device="meta")).sum().backward()
     return tuple(layer.weight.grad.shape)
+
+
+@program
+def ensemble_of_models() -> Any:
+    models = [nn.Linear(2, 1) for _ in range(3)]
+    parameters, buffers = torch.func.stack_module_state(models)
+
+    def call(parameters: Any, buffers: Any, x: torch.Tensor) -> torch.Tensor:
+        return torch.func.functional_call(models[0], (parameters, buffers), (x,))
+
+    return torch.func.vmap(call, in_dims=(0, 0, None))(parameters, buffers, torch.randn(4, 2))
+
+
+@program
+def functionalized() -> Any:
+    def fill(x: torch.Tensor) -> torch.Tensor:
+        y = x.clone()
+        y[0].add_(1)
+        return y * 2
+
+    return torch.func.functionalize(fill)(torch.zeros(2))
