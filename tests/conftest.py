@@ -16,8 +16,6 @@ import pytest
 # One thread for each process, whether it tests or is started by a test: several with several wait for one another.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-_HOOKS = ("excepthook", "unraisablehook", "displayhook", "breakpointhook")
-
 
 @pytest.fixture(autouse=True)
 def nothing_survives() -> Iterator[None]:
@@ -35,7 +33,6 @@ def traces() -> dict[str, Any]:
     found: dict[str, Any] = {
         "import finders": [each for each in sys.meta_path if type(each).__module__.startswith("tracer")],
         "thresholds of the collector": gc.get_threshold(),
-        "hooks of Python": [name for name in _HOOKS if _is_ours(getattr(sys, name))],
     }
     engine = sys.modules.get("tracer.scalar.engine")
     if engine is not None:

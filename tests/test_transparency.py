@@ -201,7 +201,6 @@ OTHER_WAYS = {
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.xfail(strict=True, reason="no note is made of it yet")
 @pytest.mark.parametrize("name", OTHER_WAYS)
 def test_a_graph_says_where_the_program_took_another_way(name: str) -> None:
     with tracer.record() as run:
