@@ -24,6 +24,7 @@ from tests.zoo import ZOO
 
 # What the recorder does not pass yet, and why.
 TELLS: dict[str, str] = {
+    "jit_traced_module": "torch.jit.trace finds two graphs that differ, and raises",
     "compiled_by_aot_autograd": "it runs eagerly, so the result has the eager program's grad_fn",
     "module_hooks": "a warning that a module's backward hook raises in C++ names a file of torch's",
     "singular_values": "under any mode torch computes the vectors too, and another routine rounds differently",
@@ -119,7 +120,9 @@ COMPILES = ("conditional", "conditional_with_gradient", "loop_as_an_operator")
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", [name for name in ZOO if name not in COMPILES])
-def test_no_tensor_lives_longer(name: str) -> None:
+def test_no_tensor_lives_longer(name: str, request: pytest.FixtureRequest) -> None:
+    if name == "jit_traced_module":
+        request.applymarker(pytest.mark.xfail(strict=True, reason=TELLS[name]))
     gc.freeze()  # what was there before need not be looked through again, which takes a quarter of a second
     try:
         memory_alive(ZOO[name], contextlib.nullcontext())  # what torch makes once and keeps, it makes now

@@ -17,6 +17,7 @@ from tests.zoo import ZOO
 
 # What the recorder does not pass yet, and why.
 KNOWN: dict[str, str] = {
+    "jit_traced_module": "torch.jit.trace finds two graphs that differ, and raises",
     "backward_in_a_thread": "the witness has no mode in that thread; under one autograd adds by `add`, else by `add_`",
 }
 
@@ -43,7 +44,7 @@ def test_every_kernel_is_owned_by_a_node(name: str, request: pytest.FixtureReque
     testimony = witness.testify(name, program)
     with tracer.record() as run:
         program()
-    detaches = witness.authors_detaches(program)
+    detaches = 0 if name in witness.ONE_NODE else witness.authors_detaches(program)
     assert witness.unowned(testimony, run.whole, detaches) == {}
 
 

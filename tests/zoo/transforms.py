@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch._higher_order_ops import while_loop
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from tests.zoo.registry import program
@@ -91,7 +90,7 @@ def conditional_with_gradient() -> Any:
 
 @program
 def loop_as_an_operator() -> Any:
-    return while_loop(lambda n, a: n < 3, lambda n, a: (n + 1, a * 2), (torch.tensor(0), torch.ones(2)))
+    return torch.while_loop(lambda n, a: n < 3, lambda n, a: (n + 1, a * 2), (torch.tensor(0), torch.ones(2)))
 
 
 @program
