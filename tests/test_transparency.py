@@ -24,7 +24,6 @@ from tests.zoo import ZOO
 
 # What the recorder does not pass yet, and why.
 TELLS: dict[str, str] = {
-    "jit_traced_module": "torch.jit.trace finds two graphs that differ, and raises",
     "compiled_by_aot_autograd": "it runs eagerly, so the result has the eager program's grad_fn",
     "module_hooks": "a warning that a module's backward hook raises in C++ names a file of torch's",
     "singular_values": "under any mode torch computes the vectors too, and another routine rounds differently",
@@ -121,8 +120,6 @@ COMPILES = ("conditional", "conditional_with_gradient", "loop_as_an_operator")
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", [name for name in ZOO if name not in COMPILES])
 def test_no_tensor_lives_longer(name: str, request: pytest.FixtureRequest) -> None:
-    if name == "jit_traced_module":
-        request.applymarker(pytest.mark.xfail(strict=True, reason=TELLS[name]))
     gc.freeze()  # what was there before need not be looked through again, which takes a quarter of a second
     try:
         memory_alive(ZOO[name], contextlib.nullcontext())  # what torch makes once and keeps, it makes now
@@ -181,14 +178,12 @@ def converted_by_swapping() -> Any:
         torch.__future__.set_swap_module_params_on_conversion(False)
 
 
-@pytest.mark.xfail(strict=True, raises=RuntimeError, reason="torch swaps no tensor that has weak references, as ours")
 @pytest.mark.parametrize("program", [swapped, converted_by_swapping])
 def test_tensors_can_be_swapped(program: Any) -> None:
     plain = all_that_a_user_sees(program, contextlib.nullcontext())
     assert all_that_a_user_sees(program, tracer.record()) == plain
 
 
-@pytest.mark.xfail(strict=True, reason="statistics read each element of an expanded tensor, which may be more than any")
 def test_an_expanded_tensor_is_measured_as_the_one_that_it_repeats() -> None:
     with tracer.record() as run:  # of 1 << 50 elements it would never end
         torch.ones(1).expand(1 << 25)

@@ -17,7 +17,6 @@ from tests.zoo import ZOO
 
 # What the recorder does not pass yet, and why.
 KNOWN: dict[str, str] = {
-    "jit_traced_module": "torch.jit.trace finds two graphs that differ, and raises",
     "backward_in_a_thread": "the witness has no mode in that thread; under one autograd adds by `add`, else by `add_`",
 }
 

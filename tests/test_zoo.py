@@ -17,10 +17,6 @@ def test_the_zoo_is_large() -> None:
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", ZOO)
 def test_a_program_gives_a_graph_that_can_be_saved_and_drawn(name: str, request: pytest.FixtureRequest) -> None:
-    if name == "jit_traced_module":
-        request.applymarker(
-            pytest.mark.xfail(strict=True, reason="torch.jit.trace finds that graphs differ, and raises")
-        )
     torch.manual_seed(0)
     with tracer.record() as run:
         ZOO[name]()

@@ -12,7 +12,7 @@ from torch.overrides import TorchFunctionMode, resolve_name
 
 from tracer import names
 from tracer.pytorch.frames import author_frame, is_author
-from tracer.pytorch.internals import sequence_number
+from tracer.pytorch.internals import Quietly, sequence_number
 from tracer.pytorch.places import caller, place
 from tracer.pytorch.schemas import Kernel, describe, plain
 from tracer.pytorch.tape import CALL, KERNEL, TAKEN, Naming
@@ -184,7 +184,7 @@ class CallMode(TorchFunctionMode):
         frame, direct, _ = author_frame(2)
         outer, call = lane.call, Call(self._tape.new_id(), apply, lane, frame, direct, caller(sys._getframe(1)))
         call.name = cls.__name__
-        with torch._C.DisableTorchFunction():
+        with Quietly():
             tensors = list(tensors_in((args, kwargs), _DEPTH))
             inputs: list[int | None] = [backend.read(tensor) for tensor in tensors]
         start, since = len(self._events), sequence_number()
@@ -201,7 +201,7 @@ class CallMode(TorchFunctionMode):
             if outer is not None:
                 outer.kernels += call.kernels
         if call.kernels:
-            with torch._C.DisableTorchFunction():
+            with Quietly():
                 self._finish(call, result, args, kwargs, tensors, inputs, start, since)
         call.frame = None
         return result
@@ -216,14 +216,14 @@ class CallMode(TorchFunctionMode):
             return func(*args, **kwargs)
         frame, direct, _ = author_frame(2)
         call = Call(self._tape.new_id(), func, lane, frame, direct, caller(sys._getframe(1)))
-        with torch._C.DisableTorchFunction():
+        with Quietly():
             tensors = list(tensors_in((args, kwargs), _DEPTH))
             inputs: list[int | None] = [backend.read(tensor) for tensor in tensors]
         start, since = len(self._events), sequence_number()
         with backend.unseen():
             result = func(*args, **kwargs)
         if backend.recording.forward_begins():
-            with torch._C.DisableTorchFunction():
+            with Quietly():
                 outputs = tuple([backend.table.add(tensor) for tensor in tensors_in(result, _DEPTH)])
                 self._note_whole(call, f"torch.{func.__name__}", inputs, outputs, None)
                 self._finish(call, result, args, kwargs, tensors, inputs, start, since)
@@ -311,7 +311,7 @@ class CallMode(TorchFunctionMode):
         backend = self._backend
         if isinstance(error, Exception) and not backend.failure_noted:
             backend.failure_noted = True
-            with torch._C.DisableTorchFunction():
+            with Quietly():
                 read = [backend.read(tensor) for tensor in tensors]
             self._note_whole(call, qualified(call.func), read, (), f"{type(error).__name__}: {error}")
         if call.kernels:
@@ -336,7 +336,7 @@ class CallMode(TorchFunctionMode):
 
 def _quietly(function: Callable[..., Any], *args: Any) -> Any:
     """Calls a function of ours that no class of tensors may notice."""
-    with torch._C.DisableTorchFunction():
+    with Quietly():
         return function(*args)
 
 
@@ -359,7 +359,7 @@ def short_name(func: Any) -> str:
 
 def qualified(func: Any) -> str:
     """The dotted name of a function; torch's own tables know some only under an alias, so the last part is our own."""
-    with torch._C.DisableTorchFunction():
+    with Quietly():
         path = resolve_name(func) or f"{getattr(func, '__module__', '') or ''}.{short_name(func)}"
     name = getattr(func, "__name__", None)
     if path.endswith(("__get__", "__set__")) or name is None:

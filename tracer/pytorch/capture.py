@@ -21,7 +21,7 @@ from tracer.pytorch.backward import BackwardWatch
 from tracer.pytorch.calls import CallMode
 from tracer.pytorch.garbage import collected_as_before
 from tracer.pytorch.gradients import Gradients
-from tracer.pytorch.internals import modes, sequence_number
+from tracer.pytorch.internals import Quietly, modes, sequence_number
 from tracer.pytorch.kernels import CompilerSafeKernelMode, KernelMode
 from tracer.pytorch.lane import APART, Lane
 from tracer.pytorch.materials import Keeper
@@ -73,6 +73,7 @@ class TorchBackend:
         self._patches.put(torch, "compile", self._before_compiling(torch.compile))
         for name in ("cond", "while_loop"):
             self._patches.put(torch, name, self._as_one(getattr(torch, name)))
+        self._patches.put(torch.utils, "swap_tensors", self._swap(torch.utils.swap_tensors))
         self.threads.install()
         self.backward.install()
         self.modules.install()
@@ -203,6 +204,25 @@ class TorchBackend:
         while self._modes:
             self._modes.pop().__exit__(None, None, None)
         self._collecting.close()
+
+    def _swap(self, swap: Callable[..., Any]) -> Callable[..., Any]:
+        """`torch.utils.swap_tensors`, which refuses tensors that anyone holds weak references to."""
+
+        @functools.wraps(swap)
+        def run(*tensors: Any) -> Any:
+            with Quietly():
+                values = [self.table.release(tensor) for tensor in tensors]
+                for tensor in tensors:
+                    self.gradients.release(tensor)
+                    self.modules.release(tensor)
+            result = swap(*tensors)
+            with Quietly():
+                for tensor, value in zip(tensors, reversed(values)):
+                    if value is not None:
+                        self.table.bind(tensor, value)
+            return result
+
+        return run
 
     def _before_compiling(self, compile_: Callable[..., Any]) -> Callable[..., Any]:
         """`torch.compile`, before which the mode is made safe for it."""

@@ -149,6 +149,10 @@ class Gradients:
                 guard_below(inside[sequence], sequence)
                 self._tape.grad_fns[sequence + base] = inside[sequence].name()
 
+    def release(self, leaf: torch.Tensor) -> None:
+        """Holds no reference to a leaf any more; its hook stays."""
+        self._leaves.pop(id(leaf), None)
+
     def remove(self) -> None:
         """Takes every hook off."""
         while self._handles:

@@ -9,6 +9,7 @@ from typing import Any, Final
 import torch
 
 _autograd: Any = torch.autograd
+_jit: Any = torch._C
 
 # Number that the next autograd node of this thread will get.
 sequence_number: Final[Callable[[], int]] = _autograd._get_sequence_nr
@@ -52,6 +53,24 @@ def modes() -> tuple[list[Any], list[Any]]:
     overrides: Any = torch.overrides
     dispatch: Any = torch.utils._python_dispatch
     return overrides._get_current_function_mode_stack(), dispatch._get_current_dispatch_mode_stack()
+
+
+class Quietly:
+    """While we look at tensors ourselves: no class is asked, no mode told, and `torch.jit.trace` sees nothing."""
+
+    __slots__ = ("_guard", "_tracing")
+
+    def __enter__(self) -> None:
+        self._guard: Any = torch._C.DisableTorchFunction()
+        self._guard.__enter__()
+        self._tracing: Any = _jit._get_tracing_state()
+        if self._tracing is not None:
+            _jit._set_tracing_state(None)
+
+    def __exit__(self, *error: object) -> None:
+        if self._tracing is not None:
+            _jit._set_tracing_state(self._tracing)
+        self._guard.__exit__(*error)
 
 
 @contextlib.contextmanager

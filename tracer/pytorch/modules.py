@@ -14,7 +14,7 @@ from tracer.builder import ScopeDraft
 from tracer.costs import SPANS
 from tracer.graph import ValueKind
 from tracer.pytorch.frames import author_frame, is_author
-from tracer.pytorch.internals import HOOKS_ASKED, forget_module_hook, global_hooks
+from tracer.pytorch.internals import HOOKS_ASKED, Quietly, forget_module_hook, global_hooks
 from tracer.pytorch.parameters import Parameters
 from tracer.pytorch.patches import Patches
 from tracer.pytorch.tape import KERNEL, NAMED
@@ -73,6 +73,11 @@ class ModuleWatch:
         found = self._tensors.get(id(tensor))
         return found[1] if found is not None and found[0]() is tensor else None
 
+    def release(self, tensor: torch.Tensor) -> None:
+        """Holds no reference to a tensor any more."""
+        self._tensors.pop(id(tensor), None)
+        self._parameters.release(tensor)
+
     def kind(self, tensor: torch.Tensor) -> ValueKind:
         """What a tensor that comes from outside is."""
         found = self._tensors.get(id(tensor))
@@ -87,7 +92,7 @@ class ModuleWatch:
         lane = backend.lane_here()
         if lane is None or lane.muted or lane.running:
             return
-        with torch._C.DisableTorchFunction():
+        with Quietly():
             if not lane.modules and lane.is_main:
                 backend.recording.outermost_call(id(module), self._continues(args))
                 backend.recording.author_resumes()
@@ -213,7 +218,7 @@ class ModuleWatch:
                 del lane.stack[lane.stack.index(scope.id) :]  # and what an exception left open inside it
             if opened is module:
                 break
-        with torch._C.DisableTorchFunction():
+        with Quietly():
             if scope is not None:
                 spans = self._parameters.of(module)
                 scope.attrs = {SPANS: spans} if spans else scope.attrs

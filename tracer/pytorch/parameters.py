@@ -36,6 +36,10 @@ class Parameters:
         self._modules[id(module)] = (weakref.ref(module), tuple(merged))
         return tuple(merged)
 
+    def release(self, parameter: torch.Tensor) -> None:
+        """Holds no reference to a parameter any more."""
+        self._spans.pop(id(parameter), None)
+
     def _span(self, parameter: torch.Tensor) -> tuple[int, int]:
         known = self._spans.get(id(parameter))
         if known is not None and known[0]() is parameter:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy
@@ -24,7 +25,10 @@ def stats(tensor: torch.Tensor) -> Stats | None:
         return None
     with torch._C.DisableTorchFunction(), torch._C._DisableTorchDispatch(), torch._C._AutoDispatchBelowAutograd():
         try:
-            return _stats(_elements(tensor))
+            elements = _elements(tensor)
+            once = _once(elements)
+            found = _stats(once)
+            return found if once is elements else _repeated(found, elements.numel() // once.numel())
         except (RuntimeError, NotImplementedError):
             return None
 
@@ -36,6 +40,19 @@ def _elements(tensor: torch.Tensor) -> torch.Tensor:
     if tensor.layout is not torch.strided:
         return tensor.values()
     return tensor.dequantize() if tensor.is_quantized else tensor
+
+
+def _once(tensor: torch.Tensor) -> torch.Tensor:
+    """A tensor without the repetitions of one that was expanded, which may have more elements than any memory."""
+    if tensor.numel() <= DRAWABLE or 0 not in tensor.stride():
+        return tensor
+    return tensor[tuple([slice(0, 1) if stride == 0 else slice(None) for stride in tensor.stride()])]
+
+
+def _repeated(of: Stats, times: int) -> Stats:
+    """The statistics of a tensor whose every element stands there so many times."""
+    norm = None if of.norm is None else of.norm * math.sqrt(times)
+    return replace(of, norm=norm, zeros=of.zeros * times, nan=of.nan * times, inf=of.inf * times, value=None)
 
 
 def _stats(tensor: torch.Tensor) -> Stats:

@@ -100,6 +100,12 @@ class TensorTable:
         count = self.writes.get(key, 0) if self.writes and key is not None else 0
         self.entries[id(tensor)] = (weakref.ref(tensor), value, count, key)
 
+    def release(self, tensor: torch.Tensor) -> int | None:
+        """Forgets a tensor; gives the value it was."""
+        value = self.find(tensor)
+        self.entries.pop(id(tensor), None)
+        return value
+
     def wrote(self, tensor: torch.Tensor, kernel: int) -> None:
         """Notes that a kernel wrote the memory of `tensor`: every other tensor on it has a new version."""
         key = storage_key(tensor)
