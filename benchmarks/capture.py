@@ -40,7 +40,7 @@ def rows(effort: Effort) -> Iterator[Row]:
     try:
         for program in programs(effort):
             yield from program_rows(program, effort)
-            yield from peer_rows(program)
+            yield from peer_rows(program, effort)
         yield from selected_rows(effort)
     finally:
         torch.set_num_threads(threads)
@@ -73,15 +73,16 @@ def recorded(run: Callable[[], None]) -> Mapping[str, float]:
     return {"recorded": left - start, "with graph": made - start}
 
 
-def peer_rows(program: Program) -> Iterator[Row]:
-    """What the peers take for the forward pass, once; nothing of those that are not installed or fail."""
+def peer_rows(program: Program, effort: Effort) -> Iterator[Row]:
+    """What the peers take for the forward pass, once they are warm; nothing of those that are not installed or fail."""
     for name, trace in PEERS.items():
-        if installed(name):
+        if installed(name) and effort.rounds > 1:  # some take seconds at any size
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 try:
                     times = interleaved(
-                        [timed("plain", program.forward), timed("peer", lambda trace=trace: trace(program))], 1
+                        [timed("plain", program.forward), timed("peer", lambda trace=trace: trace(program))],
+                        rounds=2,
                     )
                 except Exception as error:  # theirs; the table goes on
                     yield row(program.name, f"{name}: {type(error).__name__}", [float("nan")])
@@ -92,7 +93,7 @@ def peer_rows(program: Program) -> Iterator[Row]:
 def torchlens(program: Program) -> object:
     import torchlens as peer
 
-    return peer.log_forward_pass(program.model, program.x, layers_to_save="all")
+    return peer.trace(program.model, program.x)
 
 
 def torchview(program: Program) -> object:
@@ -119,5 +120,5 @@ def selected_rows(effort: Effort) -> Iterator[Row]:
             train()
         return recording.graph
 
-    times = interleaved([timed("plain", train), timed("one pass", first_pass)], max(1, effort.rounds // 2))
+    times = interleaved([timed("plain", train), timed("one pass", first_pass)], min(effort.rounds, 3))
     yield row(f"training, {steps} steps", "one pass recorded / plain", ratios(times, "one pass", "plain"), 1.05)
