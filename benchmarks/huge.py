@@ -1,6 +1,6 @@
 """A model larger than the machine: Llama-3 405B's shape, forward and backward, recorded on fake and on meta tensors.
 
-    pip install -c constraints.txt -e '.[models]' && python benchmarks/huge.py [--layers 2]
+    pip install -c constraints.txt -e '.[models]' && python -m benchmarks.huge [--layers 2]
 
 Every run has a process of its own, so that its peak memory is its own, and the ways take turns. `bare modes` is the
 floor: a function mode and a dispatch mode that do nothing.
@@ -19,8 +19,6 @@ from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 from typing import Any
-
-sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 TOKENS = 2048
 LAYERS = 126
@@ -69,20 +67,19 @@ def prepare(kind: str, way: str, layers: int) -> tuple[Any, Callable[[Any], None
 
 
 def once(kind: str, way: str, layers: int) -> dict[str, float]:
-    """Seconds, peak megabytes, and what was counted."""
-    from capture import bare_modes
-
+    """Seconds of the processor, which other programs do not change, peak megabytes, and what was counted."""
     import tracer
+    from benchmarks.capture import BareDispatchMode, BareFunctionMode
 
     context, step, tokens = prepare(kind, way, layers)
-    start = time.perf_counter()
+    start = time.process_time()
     if way == "bare modes":
-        with context, bare_modes():
+        with context, BareFunctionMode(), BareDispatchMode():
             step(tokens)
-        seconds, counted = time.perf_counter() - start, {}
+        seconds, counted = time.process_time() - start, {}
     else:
         graph = tracer.trace(step, tokens, fake=kind != "meta")
-        seconds, totals = time.perf_counter() - start, graph.totals()
+        seconds, totals = time.process_time() - start, graph.totals()
         counted = {name: getattr(totals, name) for name in totals.__slots__} | {"kernels": len(graph.nodes)}
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024**2 if sys.platform == "darwin" else 1024)
     return {"seconds": seconds, "megabytes": peak, **counted}
@@ -90,8 +87,9 @@ def once(kind: str, way: str, layers: int) -> dict[str, float]:
 
 def apart(kind: str, way: str, layers: int) -> dict[str, float]:
     """`once` in a process of its own."""
-    command = [sys.executable, __file__, "--layers", str(layers), "--once", kind, way]
-    lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
+    command = [sys.executable, "-m", "benchmarks.huge", "--layers", str(layers), "--once", kind, way]
+    run = subprocess.run(command, check=True, capture_output=True, text=True, cwd=Path(__file__).parent.parent)
+    lines = run.stdout.splitlines()
     return json.loads(lines[-1])  # type: ignore[no-any-return]
 
 
@@ -130,7 +128,7 @@ def main() -> None:
     from rich.table import Table
 
     headings = (
-        "tensors", "kernels", "bare modes s", "recording / bare modes (bound)", "peak MB (bound)", "parameters",
+        "tensors", "kernels", "bare modes, CPU s", "recording / bare modes (bound)", "peak MB (bound)", "parameters",
         "TFLOP forward + backward", "activations / saved GB",
     )  # fmt: skip
     table = Table(*headings, title=f"Llama of {options.layers} layers, {TOKENS} tokens, forward and backward")

@@ -143,6 +143,15 @@ def test_a_model_that_is_fake_already() -> None:
     assert tracer.trace(lambda: model(x), fake=True).totals().parameters == 3 * HUGE + 3
 
 
+def test_a_program_may_use_fake_tensors_by_itself() -> None:
+    with tracer.record() as run, FakeTensorMode():
+        model = nn.Sequential(nn.Linear(HUGE, HUGE), nn.ReLU())
+        loss = model(torch.randn(2, HUGE)).sum()
+        loss.backward()
+    assert run.graph.totals().parameters == HUGE * HUGE + HUGE
+    assert [node.op for node in run.graph.nodes if node.phase == "forward"] == ["randn", "t", "addmm", "relu", "sum"]
+
+
 class Holder:
     """Calls its model in a method."""
 
