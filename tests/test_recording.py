@@ -268,6 +268,17 @@ def test_hooks_and_memory_do_not_pile_up_over_passes(monkeypatch: pytest.MonkeyP
     assert len(run_.graph.nodes) < 40
 
 
+def test_what_is_only_looked_at_may_be_forgotten() -> None:
+    model = nn.Linear(2, 1)
+    with tracer.record("last") as run_:
+        for _ in range(4):
+            loss = model(torch.ones(1, 2)).sum()
+            model.weight.grad  # noqa: B018 - read, and not computed with
+            model.zero_grad()
+            loss.backward()
+    assert run_.graph.named("weight")[0].grad is not None
+
+
 def test_a_failing_module_warns_of_nothing() -> None:
     layer, x, run_ = nn.Linear(2, 2), torch.ones(1, 3), tracer.record()
     with pytest.raises(RuntimeError, match="shapes"), run_:

@@ -75,6 +75,13 @@ class Tape:
                 kept.update(event[6], event[7])
             elif event[0] == CALL:
                 scopes.update((event[1].id, event[1].parent))
+                kept.update(event[2], event[3])
+            elif event[0] == NAMES:
+                kept.update(event[1])
+            elif event[0] in (NAMED, VERSION):
+                kept.add(event[1])
+            elif event[0] in (GRADIENT, TAKEN):
+                kept.update(event[1:])
         for facts in (self.facts, self.kinds, self.names, self.version_of, self.view_of):
             for value in [value for value in facts if value not in kept]:
                 del facts[value]
