@@ -22,22 +22,21 @@ CONTROL = "it is no operator of torch's: what ran inside it was not seen"
 ELSEWHERE = "a result is no value of the graph"
 # What cannot be proved, and why. The list is exact, so that it can only shrink.
 UNPROVED = {
-    "worker_threads": ELSEWHERE,  # other threads are not recorded
-    "backward_in_a_thread": ELSEWHERE,
     "data_loader": ELSEWHERE,  # nothing is computed with a batch
+    "model_is_saved_and_copied_between_steps": ELSEWHERE,  # nor with a parameter that was loaded
     "plain_subclass": ELSEWHERE,  # as_subclass gives a new tensor on old memory
     "subclass_that_overrides_functions": ELSEWHERE,
     "wrapper_subclass": ELSEWHERE,  # the graph knows the wrapper, the result is what it wraps
     "wrapper_subclass_with_gradients": ELSEWHERE,
     "numpy_shares_memory": "a result differs",  # numpy writes memory of torch's unseen
-    "data_attribute": "a result differs",  # tensor.data = ... runs no kernel
-    "lazy_module": "addmm: it fails: RuntimeError: mat2 must be a matrix, got 1-D tensor",
-    "half_precision": "addmm: it fails: RuntimeError: mat1 and mat2 must have the same dtype, "
-    "but got BFloat16 and Float",
     "conditional": f"cond: {CONTROL}",
     "conditional_with_gradient": f"cond: {CONTROL}",
     "loop_as_an_operator": f"while_loop: {CONTROL}",
 }
+
+
+def test_what_is_unproved_is_in_the_zoo() -> None:
+    assert set(UNPROVED) <= set(ZOO)
 
 
 def same(a: torch.Tensor, b: torch.Tensor) -> bool:

@@ -193,8 +193,9 @@ def unowned(testimony: Testimony, graph: tracer.Graph, detaches: int) -> dict[st
         most = HIDDEN[kernel][0](mine) if kernel in HIDDEN else 0
         expected[kernel] += count if count > most else 0
     expected.subtract(mine)
-    asked = ("prim.", "profiler.")  # for devices and for the time, which are no steps of a program
-    return {kernel: count for kernel, count in expected.items() if count and not kernel.startswith(asked)}
+    # Asked for devices and for the time, which are no steps of a program; `x.data = y` runs no kernel, but is a step.
+    other = ("prim.", "profiler.", "aten.set_data")
+    return {kernel: count for kernel, count in expected.items() if count and not kernel.startswith(other)}
 
 
 def _kernels(nodes: list[dict[str, Any]]) -> Iterator[tuple[str, bool]]:

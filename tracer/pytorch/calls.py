@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 _PROPERTIES: Final[Any] = torch.Tensor  # as a table of properties, whose getters are functions to torch
 _GRAD: Final = _PROPERTIES.grad.__get__
 _DATA: Final = _PROPERTIES.data.__get__
+_HIDDEN: Final[Mapping[Any, Any]] = {
+    torch.Tensor.detach_: torch.ops.aten.detach_.default,
+    _PROPERTIES.data.__set__: torch.ops.aten.set_data.default,
+}
 _SETS_REQUIRES_GRAD: Final = frozenset((torch.Tensor.requires_grad_, _PROPERTIES.requires_grad.__set__))
 _PLAIN: Final = frozenset((torch.Tensor, torch.nn.Parameter))
 _DEPTH: Final = 4  # levels of nesting in which the tensors of a call are looked for
@@ -33,7 +37,7 @@ _DEPTH: Final = 4  # levels of nesting in which the tensors of a call are looked
 class Function:
     """What a call of a function needs to know of it, worked out once."""
 
-    __slots__ = ("detaches", "name", "reads_gradient", "seeds", "sets_requires_grad")
+    __slots__ = ("detaches", "hidden", "name", "reads_gradient", "seeds", "sets_requires_grad")
 
     def __init__(self, func: Any) -> None:
         self.name = getattr(func, "__name__", "")
@@ -41,6 +45,7 @@ class Function:
         self.seeds = self.name in ("backward", "grad")
         self.reads_gradient = self.name == "__get__" and func == _GRAD
         self.sets_requires_grad = func in _SETS_REQUIRES_GRAD
+        self.hidden = _HIDDEN.get(func)
 
 
 class Call:
@@ -134,8 +139,8 @@ class CallMode(TorchFunctionMode):
             lane.call = outer
             if outer is not None:
                 outer.kernels += call.kernels
-        if about.name == "detach_" and not call.kernels:
-            _quietly(self._note_detach, call, inputs, result)
+        if about.hidden is not None and not call.kernels:
+            _quietly(self._note_hidden, call, about.hidden, tensors, inputs)
         if call.kernels and not call.seeds:
             given = (call, result, args, kwargs or {}, tensors, inputs, start, since)
             self._finish(*given) if plain_ones and type(result) is torch.Tensor else _quietly(self._finish, *given)
@@ -243,16 +248,26 @@ class CallMode(TorchFunctionMode):
             (KERNEL, number, kernel, call.id, sequence, "forward", known, outputs, (...,), None, None, error)
         )
 
-    def _note_detach(self, call: Call, inputs: Sequence[int | None], result: torch.Tensor) -> None:
-        """`h.detach_()` changes what h hangs on, but no memory, and torch shows it to no dispatch mode."""
-        if inputs and inputs[0] is not None and self._backend.recording.forward_begins():
-            call.kernels += 1
-            made = (self._backend.table.add(result, version_of=inputs[0]),)
-            sequence = sequence_number() + self._lane.base
-            kernel = describe(torch.ops.aten.detach_.default)
-            self._events.append(
-                (KERNEL, self._tape.new_id(), kernel, call.id, sequence, "forward", [inputs[0]], made, *(None,) * 4)
-            )
+    def _note_hidden(
+        self, call: Call, operator: Any, tensors: Sequence[torch.Tensor], inputs: Sequence[int | None]
+    ) -> None:
+        """Notes a kernel that torch shows to no dispatch mode: it changes what a tensor hangs or lies on, no memory."""
+        old = inputs[0] if inputs else None
+        if old is None or not self._backend.recording.forward_begins():
+            return
+        call.kernels += 1
+        read = [old, *[self._backend.read(tensor) for tensor in tensors[1:]]]
+        made = self._backend.table.add(tensors[0], version_of=old)
+        if len(read) > 1:
+            self._tape.view_of[made] = read[1]
+        if self._tape.kinds.get(old) in ("parameter", "buffer"):
+            self._tape.kinds[made] = self._tape.kinds[old]
+        phase = "update" if self._lane.updating else "forward"
+        sequence = sequence_number() + self._lane.base
+        kernel = describe(operator)
+        self._events.append(
+            (KERNEL, self._tape.new_id(), kernel, call.id, sequence, phase, read, (made,), *(None,) * 4)
+        )
 
     def _run_unseen(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], as_author: Any) -> Any:
         """Runs what a data loader does to collate a batch: the batch is where the author's graph begins."""
