@@ -142,6 +142,8 @@ class Transcript:
             self._recording.grads.setdefault(segment, {})[value] = found, grad
 
     def _taken(self, value: int, owner: int) -> None:
+        if value not in self._tape.facts:
+            return  # forgotten with an earlier pass
         draft = self._value(value)
         if draft.name is None and owner in self._tape.facts:
             held = self._inherited(self._value(owner))
