@@ -9,9 +9,11 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any
 
 from tracer.graph import Graph, Node, Phase, Scope, ScopeKind, Source, Stats, Value, ValueKind
+from tracer.records import copied_from
 
 _EMPTY: Mapping[str, Any] = {}
 
@@ -244,17 +246,14 @@ class Builder:
 
     def freeze(self, name: str, meta: Mapping[str, Any]) -> Graph:
         """Everything collected so far as one graph, whatever pass it belongs to."""
+        by_id = attrgetter("id")
         return Graph(
             name=name,
-            nodes=tuple(_frozen(Node, draft) for draft in sorted(self.nodes.values(), key=lambda node: node.id)),
-            values=tuple(_frozen(Value, draft) for draft in sorted(self.values.values(), key=lambda value: value.id)),
-            scopes=tuple(_frozen(Scope, draft) for draft in sorted(self.scopes.values(), key=lambda scope: scope.id)),
+            nodes=tuple(map(copied_from(Node), sorted(self.nodes.values(), key=by_id))),
+            values=tuple(map(copied_from(Value), sorted(self.values.values(), key=by_id))),
+            scopes=tuple(map(copied_from(Scope), sorted(self.scopes.values(), key=by_id))),
             meta=dict(meta),
         )
-
-
-def _frozen(cls: Any, draft: Any) -> Any:
-    return cls(**{name: getattr(draft, name) for name in cls.__dataclass_fields__})
 
 
 def _mark(scope: int | None, scopes: Mapping[int, ScopeDraft], used: set[int]) -> None:

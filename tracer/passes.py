@@ -16,6 +16,7 @@ from typing import Any
 
 from tracer.builder import Segment
 from tracer.graph import Graph, Node, Scope, Stats, Value
+from tracer.records import changed
 
 Gradient = tuple[Stats | None, int | None]  # statistics, and which value it is where that is known
 
@@ -159,7 +160,7 @@ def _descendants(run: Graph, forward: Sequence[Node], allowed: Any, ids: set[int
 def _cut(run: Graph, segment: Segment, ids: set[int], grads: Mapping[int, Gradient], number: int) -> Graph:
     """The graph of the chosen nodes, with the facts that hold in this pass."""
     nodes = tuple(
-        node if node.forward is None or node.forward in ids else replace(node, forward=None)
+        node if node.forward is None or node.forward in ids else changed(node, forward=None)
         for node in map(run.node_by_id.__getitem__, sorted(ids))  # the order in which they ran
         if node.error is None or segment.error is not None  # else the program caught it
     )
@@ -224,7 +225,7 @@ def _in_pass(value: Value, wanted: set[int], made: set[int], grads: Mapping[int,
 def _with(item: Any, changes: Mapping[str, Any]) -> Any:
     """`item` with the changes that are any; most items of a graph stay as they are."""
     real = {name: data for name, data in changes.items() if getattr(item, name) != data}
-    return replace(item, **real) if real else item
+    return changed(item, **real) if real else item
 
 
 def _no_grad_reason(value: Value) -> str | None:

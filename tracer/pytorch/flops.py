@@ -15,6 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
 from tracer.costs import UNSAID_VIEWS, memory
 from tracer.graph import Graph, Node, Value
+from tracer.records import changed
 
 _ALLOCATE: Final = ("aten.empty", "aten.new_empty")  # give memory, and write nothing to it
 _COMPOSITE: Final = "CompositeImplicitAutograd"
@@ -28,16 +29,23 @@ def with_costs(graph: Graph) -> Graph:
     gives a view moves nothing.
     """
     first = memory(graph)
-    return replace(graph, nodes=tuple([replace(node, cost=_cost(node, graph, first)) for node in graph.nodes]))
+    known: dict[tuple[int, int], Mapping[str, float]] = {}  # one mapping for each amount, however many nodes cost it
+    return replace(graph, nodes=tuple([changed(node, cost=_cost(node, graph, first, known)) for node in graph.nodes]))
 
 
-def _cost(node: Node, graph: Graph, first: Mapping[int, Value]) -> Mapping[str, float]:
-    if node.error is not None:
+def _cost(
+    node: Node, graph: Graph, first: Mapping[int, Value], known: dict[tuple[int, int], Mapping[str, float]]
+) -> Mapping[str, float]:
+    if node.error is not None or node.cost:
         return node.cost
     operands = [graph.value_by_id[value] for value in node.inputs]
     results = [graph.value_by_id[value] for value in node.outputs]
-    found = {"flops": _flops(node, operands, results), "bytes": _bytes(node, operands, results, first)}
-    return {**node.cost, **{name: amount for name, amount in found.items() if amount}}
+    flops, moved = _flops(node, operands, results), _bytes(node, operands, results, first)
+    found = known.get((flops, moved))
+    if found is None:
+        amounts = {"flops": flops, "bytes": moved}
+        found = known[flops, moved] = {name: amount for name, amount in amounts.items() if amount}
+    return found
 
 
 def _bytes(node: Node, operands: Sequence[Value], results: Sequence[Value], first: Mapping[int, Value]) -> int:

@@ -69,6 +69,9 @@ class Transcript:
         self._visited: dict[int, set[int]] = {}
         self._counts: dict[Any, int] = {}
         self._firsts = [segment.first for segment in self._builder.segments]
+        self._plain_calls: dict[int, str] = {}
+        self._attrs: dict[tuple[str, str], Mapping[str, Any]] = {}
+        self._attrs_with: dict[tuple[int, str], Mapping[str, Any]] = {}
         self._last = 0
         self._ended = 0
 
@@ -166,16 +169,31 @@ class Transcript:
             scope, forward = self._place(function)
         elif scope is not None and scope not in self._builder.scopes:
             scope = self._call_scope(scope).id
-        given, named = (arguments if arguments is not None else (TENSOR,) * len(inputs)), keywords or {}
+        call, attrs = self._spelled(kernel, len(inputs), arguments, keywords)
         node = self._builder.node(
             kernel.op, kernel.target, tuple(inputs), tuple(outputs), id=number, phase=phase, scope=scope,
-            forward=forward, attrs=attributes(kernel, given, named), call=write(given, named), error=error,
+            forward=forward, attrs=attrs, call=call, error=error,
         )  # fmt: skip
         if scope in self._kernels:
             self._kernels[scope].append(node)
         for value in outputs:
             self._value(value)
         self._own(node, sequence)
+
+    def _spelled(
+        self, kernel: Kernel, tensors: int, arguments: Any, keywords: Mapping[str, Any] | None
+    ) -> tuple[str, Mapping[str, Any]]:
+        """The call of a kernel as text, and what is kept of its arguments; once for equal calls, which are many."""
+        given, named = (arguments if arguments is not None else (TENSOR,) * tensors), keywords or {}
+        call = self._plain_calls.get(tensors) if arguments is None and not named else None
+        if call is None:
+            call = write(given, named)
+            if arguments is None and not named:
+                self._plain_calls[tensors] = call
+        attrs = self._attrs.get((kernel.target, call))
+        if attrs is None:
+            attrs = self._attrs[kernel.target, call] = attributes(kernel, given, named)
+        return call, attrs
 
     def _own(self, node: NodeDraft, sequence: int) -> None:
         """Where an autograd function was made just before a kernel ran, it is the kernel's, whose result needs it."""
@@ -190,7 +208,11 @@ class Transcript:
     def _note_function(self, node: NodeDraft, sequence: int) -> None:
         name = self._tape.grad_fns.get(sequence)
         if name is not None:
-            node.attrs = {**node.attrs, "grad_fn": name.split("::")[-1]}
+            key = (id(node.attrs), name)
+            attrs = self._attrs_with.get(key)
+            if attrs is None:
+                attrs = self._attrs_with[key] = {**node.attrs, "grad_fn": name.split("::")[-1]}
+            node.attrs = attrs
 
     def _failed(self, number: int, site: Site) -> None:
         """A kernel that failed in a backward of the author's own stands at his line."""
