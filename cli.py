@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar, Union
@@ -54,19 +54,37 @@ class Wish:
         outs: Files to write; none for one SVG in the current folder.
         open_it: Whether to open them.
         options: As for `render.draw`.
+        own: Options of single formats; each file takes those that its format has.
     """
 
     outs: tuple[Path, ...]
     open_it: bool
     options: dict[str, Any]
+    own: dict[str, Any]
 
     def checked(self, name: str) -> Wish:
         """The same with absolute paths (a script may change the folder), once it is sure that all of it is possible."""
         outs = self.outs or (Path(f"{name}.svg"),)
-        for out in outs:
-            formats.for_path(files.checked(out))
-        _ = drawing.draw(tracer.Graph(), **self.options).scene  # an empty picture meets every check
-        return Wish(tuple(out.absolute() for out in outs), self.open_it, self.options)
+        chosen = {formats.for_path(files.checked(out)).name: out for out in outs}
+        for option in self.own:
+            if not set(chosen) & set(formats.options()[option].formats):
+                raise Refused(self._not_of_these(option, chosen))
+        empty = drawing.draw(tracer.Graph(), **self.options)  # an empty picture meets every check
+        _ = empty.scene
+        for name, out in chosen.items():
+            empty.render(name, **self.own_of(out))
+        return Wish(tuple(out.absolute() for out in outs), self.open_it, self.options, self.own)
+
+    def own_of(self, out: Path) -> dict[str, Any]:
+        """The options of the format that this file is in."""
+        known = formats.for_path(out).options
+        return {name: value for name, value in self.own.items() if name in known}
+
+    def _not_of_these(self, option: str, chosen: Iterable[str]) -> str:
+        having = ", ".join(formats.options()[option].formats)
+        known = {name: map(spelled, formats.get(name).options) for name in chosen}
+        allowed = "; ".join(f"{name} has {', '.join(options) or 'none'}" for name, options in known.items())
+        return f"{spelled(option)} is an option of {having}, which is not written here ({allowed})"
 
 
 def picture_options(command: _Command) -> _Command:
@@ -74,7 +92,9 @@ def picture_options(command: _Command) -> _Command:
 
     def with_wish(outs: tuple[Path, ...], open_it: bool, **given: Any) -> None:
         options = {name: given.pop(name) for name in ("level", "depth", "show", "hide", "direction", "theme", "engine")}
-        command(wish=Wish(outs, open_it, options), **given)
+        own = {name: given.pop(name) for name in formats.options()}
+        own = {name: value for name, value in own.items() if value is not None}
+        command(wish=Wish(outs, open_it, options, own), **given)
 
     with_wish.__doc__, with_wish.__name__ = command.__doc__, command.__name__
     with_wish.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
@@ -97,9 +117,22 @@ def picture_options(command: _Command) -> _Command:
             "File to write, in the format of its suffix; may be repeated.  [default: an SVG here]",
         ),
     )
-    for names, details, text in choices:
+    for names, details, text in (*reversed([*map(format_option, formats.options().values())]), *choices):
         with_wish = click.option(*names, help=text, **details)(with_wish)
     return with_wish  # type: ignore[return-value]
+
+
+def format_option(option: formats.Option) -> tuple[tuple[str, ...], dict[str, Any], str]:
+    """An option of single formats as the command line has it: its names, click's details and its help."""
+    text, name = f"{', '.join(option.formats)}: {option.help}", spelled(option.name)
+    if option.kind is bool:
+        return (f"{name}/--no-{name[2:]}", option.name), {"default": None}, text
+    return (name, option.name), {"type": option.kind, "metavar": {int: "N", float: "X"}.get(option.kind, "TEXT")}, text
+
+
+def spelled(option: str) -> str:
+    """An option's name on the command line."""
+    return f"--{option.replace('_', '-')}"
 
 
 def select_pass(_context: click.Context, _option: click.Parameter, text: str | None) -> Select | None:
@@ -302,12 +335,13 @@ def loss(graph: tracer.Graph) -> str:
     return f"{value:.3g}".replace("-", "−") if isinstance(value, (int, float)) else ""
 
 
-def write(graph: tracer.Graph, wish: Wish, suffix: str = "") -> None:
+def write(graph: tracer.Graph, wish: Wish, numbered: str = "") -> None:
     """Draws a graph into every file, and says what a reader should know."""
     picture = drawing.draw(graph, **wish.options)
-    for path in (out.with_name(f"{out.stem}{suffix}{out.suffix}") for out in wish.outs):
+    for out in wish.outs:
+        path = out.with_name(numbered.join(formats.split(out)))
         with progress(f"drawing {path.name} ..."):
-            picture.save(path)
+            picture.save(path, **wish.own_of(out))
         say(f"wrote {shown(path)}")
         if wish.open_it:
             click.launch(str(path))

@@ -88,6 +88,20 @@ def test_all_passes_go_to_numbered_files(folder: Path) -> None:
     assert [tracer.load(f"out-{number}.json").meta["pass"] for number in (1, 2, 3)] == [1, 2, 3]
 
 
+def test_an_option_goes_to_the_files_whose_format_has_it(folder: Path) -> None:
+    outs = ("-o", "a.png", "-o", "a.json", "-o", "a.svg")
+    assert run("render", "one.py", *outs, "--scale", "1", "--indent", "2").exit_code == 0
+    assert run("render", "one.py", "-o", "b.png", "-o", "b.json").exit_code == 0
+    assert (folder / "a.png").stat().st_size < (folder / "b.png").stat().st_size
+    assert (folder / "a.json").read_text(encoding="utf-8").count("\n") > 10
+    assert (folder / "b.json").read_text(encoding="utf-8").count("\n") == 1
+
+
+def test_numbered_files_keep_a_suffix_of_two_parts(folder: Path) -> None:
+    assert run("render", "three.py", "--pass", "all", "-o", "out.scene.json").exit_code == 0
+    assert sorted(path.name for path in folder.glob("out*")) == [f"out-{number}.scene.json" for number in (1, 2, 3)]
+
+
 def test_a_saved_graph_gives_the_same_picture_as_the_script(folder: Path) -> None:
     assert run("render", "one.py", "-o", "one.json", "-o", "one.svg").exit_code == 0
     assert run("render", "one.json", "-o", "again.svg", "-o", "again.json").exit_code == 0
@@ -169,6 +183,10 @@ def test_help_has_an_example_for_each_way_of_use() -> None:
         (["render", "one.py", "--direction", "BT"], ["unknown direction", "LR, TB"]),
         (["render", "one.py", "--engine", "neato"], ["unknown layout engine", "layered, dot"]),
         (["render", "one.py", "--depth", "-1"], ["depth"]),
+        (["render", "one.py", "--dpi", "300"], ["--dpi is an option of png, which is not written here (svg has"]),
+        (["render", "one.py", "-o", "x.png", "--dpi", "0"], ["dpi must be a positive number, not 0.0"]),
+        (["render", "one.py", "-o", "x.png", "--dpi", "3", "--scale", "3"], ["contradict each other"]),
+        (["render", "one.py", "--dpy", "300"], ["No such option", "--dpi"]),
         (["render", "one.py", "--lr", "3"], ["No such option", "script.py -- --lr"]),
         (["demo", "rnn"], ["unknown demo: 'rnn'", "rnn_cell"]),
         (["list", "colours"], ["formats", "themes"]),
