@@ -174,8 +174,9 @@ def main() -> None:
 def render_command(words: tuple[str, ...], module: str | None, select: Select | None, stop: bool, wish: Wish) -> None:
     """Runs TARGET and draws what it computed.
 
-    TARGET is a script, a function as package.module:function (called without arguments), or a graph that was saved
-    as .json. A script runs as under plain Python: same output, same exit code. What stands after -- is passed to it.
+    TARGET is a script, a function as package.module:function (called without arguments), a graph that was saved as
+    .json, or an .svg picture of ours, which carries its graph. A script runs as under plain Python: same output, same
+    exit code. What stands after -- is passed to it.
 
     \b
     Examples:
@@ -184,9 +185,10 @@ def render_command(words: tuple[str, ...], module: str | None, select: Select | 
       graphtrace render mypackage.model:build_and_run -o model.png
       graphtrace render -m mypackage.train -- --epochs 3
       graphtrace render train.json -o train.dot      a saved graph; PyTorch is not needed
+      graphtrace render fig.svg --theme dark -o fig2.svg
     """  # noqa: D301
     with refusals():
-        if module is None and words and words[0].lower().endswith(".json"):
+        if module is None and words and words[0].lower().endswith((".json", ".svg")):
             if select is not None or stop or words[1:]:
                 raise Refused(f"{words[0]} is a saved graph, not a script: leave out --pass, --stop and arguments")
             draw_saved(words[0], wish)
@@ -272,7 +274,9 @@ def draw_program(program: script.Program, args: Sequence[str], wish: Wish, selec
 
 
 def draw_saved(path: str, wish: Wish) -> None:
-    """Draws a graph that was saved earlier."""
+    """Draws a graph that was saved earlier, or that a picture carries."""
+    if path.lower().endswith(".svg") and not wish.outs:
+        raise Refused(f"{path} is a picture already: name the new one with -o")
     wish = wish.checked(Path(path).stem)
     try:
         graph = tracer.load(path)

@@ -78,7 +78,7 @@ def picture(graph: Graph, **options: Any) -> Scene:
 def mimebundle(graph: Graph) -> dict[str, str]:
     """What a notebook cell shows of a graph: the SVG picture, and a text for where pictures cannot be shown."""
     drawing = draw(graph)
-    return {"image/svg+xml": str(drawing.render("svg")), "text/plain": str(drawing.render("text"))}
+    return {"image/svg+xml": str(drawing.render("svg", embed=False)), "text/plain": str(drawing.render("text"))}
 
 
 def make_dot(var: Any, params: Any = None, **options: Any) -> Any:

@@ -80,8 +80,10 @@ def test_svg_is_xml_with_words_for_those_who_cannot_see_it(build: Callable[[], G
     assert root.get("role") == "img"
     ids = [element.get("id") for element in root.iter() if element.get("id")]
     assert len(ids) == len(set(ids))
-    assert set((root.get("aria-labelledby") or "").split()) <= set(ids)
-    assert root.find(f"{SVG}title") is not None
+    assert (root.get("aria-labelledby"), root.get("aria-describedby")) == (
+        root.find(f"{SVG}title").get("id"),  # type: ignore[union-attr]
+        root.find(f"{SVG}desc").get("id"),  # type: ignore[union-attr]
+    )
     assert float(root.get("width") or 0) > 0
     assert root.get("viewBox") == f"0 0 {root.get('width')} {root.get('height')}"
     used = set(re.findall(r"url\(#([^)]+)\)", svg(build())))
@@ -90,7 +92,7 @@ def test_svg_is_xml_with_words_for_those_who_cannot_see_it(build: Callable[[], G
 
 @every_graph
 def test_svg_draws_nothing_but_shapes_and_text(build: Callable[[], Graph]) -> None:
-    tags = {element.tag.removeprefix(SVG) for element in ET.fromstring(svg(build())).iter()}
+    tags = {element.tag.removeprefix(SVG) for element in ET.fromstring(svg(build(), embed=False)).iter()}
     assert tags <= {"svg", "title", "desc", "defs", "marker", "path", "rect", "g", "text", "tspan"}
 
 
@@ -101,6 +103,14 @@ def test_svg_escapes_what_users_wrote() -> None:
     assert "<b>" not in written
     assert "потеря · 損失" in written
     assert escape("\"a' <&>\x00\ud800") == "&quot;a&#39; &lt;&amp;&gt;"
+
+
+def test_svg_tells_those_who_cannot_see_it_what_happened() -> None:
+    told = (ET.fromstring(svg(rnn_cell())).findtext(f"{SVG}desc") or "").splitlines()
+    assert told[0].startswith("Computation graph of rnn_cell: 7 operations.")
+    assert {"parameter W_h 20×20 |grad| 3.85", "next_h 20×1 |grad| 4.47 = tanh(next_h)"} <= set(told)
+    assert len(told) == 1 + 4 + 7
+    assert (ET.fromstring(svg(chain(150))).findtext(f"{SVG}desc") or "").endswith("\nand 50 more operations")
 
 
 def test_svg_ids_differ_between_pictures_on_one_page() -> None:
@@ -124,6 +134,7 @@ def test_svg_fits_a_notebook_cell() -> None:
     bundle = render.mimebundle(rnn_cell())
     assert bundle.keys() == {"image/svg+xml", "text/plain"}
     assert "max-width:100%" in bundle["image/svg+xml"].partition(">")[0]
+    assert "<metadata>" not in bundle["image/svg+xml"]  # it would be in the notebook file a second time
     assert "next_h" in bundle["text/plain"]
     assert rnn_cell()._repr_mimebundle_() == bundle
 
@@ -226,6 +237,12 @@ def test_json_is_the_whole_graph_whatever_is_drawn(tmp_path: Path) -> None:
     assert load(path) == rnn_cell()
 
 
+def test_json_of_any_text_can_be_saved_and_read_back(tmp_path: Path) -> None:
+    graph = GRAPHS["hostile"]()
+    assert load(render.save(graph, tmp_path / "x.json")) == Graph.from_json(graph.to_json())
+    assert load(tmp_path / "x.json").nodes[0].op == graph.nodes[0].op
+
+
 def test_text_is_a_tree_of_modules_with_operations_in_order() -> None:
     assert str(render.render(mlp(), "text")) == (
         "mlp\n"
@@ -314,6 +331,7 @@ def test_one_drawing_serves_several_files(tmp_path: Path) -> None:
         ("pgn", {}, "unknown format: 'pgn' (must be one of csv, dot, json"),
         ("pgn", {}, "did you mean 'png'?"),
         ("svg", {"scale": 2}, "unknown option for svg: 'scale' (must be one of level, depth"),
+        ("svg", {"scale": 2}, "embed, transparent)"),
         ("png", {"scal": 2}, "did you mean 'scale'?"),
         ("svg", {"levle": "module"}, "did you mean 'level'?"),
     ],

@@ -4,33 +4,62 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 from xml.sax.saxutils import escape as _escape_xml
 
 from render import text
+from render.embedding import metadata
 from render.formats import register
 from render.layout.outline import corner_radius
 from render.painting import DASH, DOUBLE, HEAD, Line, layers, lines, number, pieces
 from render.scene import Box, Edge, Point, Scene, Text
+from render.statements import Statements
 
 if TYPE_CHECKING:
     from render.drawing import Drawing
 
 _FULL: Final = 0.85  # of a box's width; wider text is fitted, for fonts that run wider than Arial
 _MAX_TOOLTIP: Final = 2_000  # characters
+_MAX_ROWS: Final = 100  # operations that are told one by one; nobody listens to more
 
 
 @register("svg", suffixes=(".svg",), mime="image/svg+xml", help_text="vector picture for pages, slides and editors")
-def write(drawing: Drawing) -> str:
-    """The picture as an SVG document, ids prefixed with a hash of its content so that pictures share a page."""
-    return spell(drawing.scene)
+def write(drawing: Drawing, *, embed: bool = True, transparent: bool = False) -> str:
+    """The picture as an SVG document, ids prefixed with a hash of its content so that pictures share a page.
+
+    Args:
+        drawing: What to write.
+        embed: Carries the graph, so that the picture can be drawn again from itself.
+        transparent: Leaves the background out.
+    """
+    scene = replace(drawing.scene, background="") if transparent else drawing.scene
+    return spell(scene, told=_told(drawing), carried=metadata(drawing.graph) if embed else "")
 
 
-def spell(scene: Scene) -> str:
-    """A placed scene as SVG text."""
+def _told(drawing: Drawing) -> str:
+    """What comes in and what each operation did, a line each, for those who cannot see it."""
+    say = Statements(drawing)
+    rows = [say.value(value, lead=value.kind) for value in islice(say.outside(), _MAX_ROWS)]
+    rows += [say.operation(node) for node in say.graph.nodes[:_MAX_ROWS]]
+    left = len(say.graph.nodes) - _MAX_ROWS
+    return "\n".join([*rows, *([f"and {text.count(left)} more operations"] if left > 0 else [])])
+
+
+def spell(scene: Scene, *, told: str = "", carried: str = "") -> str:
+    """A placed scene as SVG text.
+
+    Args:
+        scene: As layout placed it.
+        told: Lines to follow its description.
+        carried: A `metadata` element.
+    """
+    scene = replace(scene, description="\n".join(words for words in (scene.description, told) if words))
     body = "\n".join(_body(scene, "{id}"))
     prefix = f"g{hashlib.sha256(body.encode()).hexdigest()[:8]}"
-    return "\n".join((_open(scene, prefix), *_body(scene, prefix), "</svg>", ""))
+    end = (carried, "</svg>", "") if carried else ("</svg>", "")
+    return "\n".join((_open(scene, prefix), *_body(scene, prefix), *end))
 
 
 def _body(scene: Scene, prefix: str) -> list[str]:
@@ -47,8 +76,8 @@ def _open(scene: Scene, prefix: str) -> str:
     width, height = number(scene.width), number(scene.height)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
-        f'role="img" aria-labelledby="{prefix}-title {prefix}-desc" font-family="{escape(scene.font)}" '
-        f'style="max-width:100%;height:auto">'
+        f'role="img" aria-labelledby="{prefix}-title" aria-describedby="{prefix}-desc" '
+        f'font-family="{escape(scene.font)}" style="max-width:100%;height:auto">'
     )
 
 
@@ -109,7 +138,9 @@ def _text(line: Line) -> str:
     fitted = f' textLength="{number(advance)}" lengthAdjust="spacingAndGlyphs"' if advance > _FULL * line.room else ""
     first, *rest = line.runs
     runs = _run(first) + "".join(f"<tspan{_font(run)}>{_run(run)}</tspan>" for run in rest)
-    place = f'x="{number(line.x)}" y="{number(line.y)}" text-anchor="{line.anchor}"'
+    # LibreOffice centres what stands before a subscript without it, so that a gap opens.
+    x, anchor = (line.left, "start") if any(run.subscript for run in line.runs) else (line.x, line.anchor)
+    place = f'x="{number(x)}" y="{number(line.y)}" text-anchor="{anchor}"'
     return f"<text {place}{_font(first)}{fitted}>{runs}</text>"
 
 
