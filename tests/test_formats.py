@@ -57,7 +57,8 @@ def test_a_deep_chain_is_written(name: str) -> None:
         with pytest.raises(render.RenderError, match=r"million pixels \(at most 40\): .*--depth.*\.svg"):
             render.render(chain(5_000), name)
     else:
-        assert len(render.render(chain(5_000), name)) > 50_000
+        least = 100 if name == "model-explorer-data" else 50_000  # the heat map of a graph without gradients is empty
+        assert len(render.render(chain(5_000), name)) > least
 
 
 @pytest.mark.parametrize("name", formats())

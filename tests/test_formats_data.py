@@ -115,6 +115,78 @@ def _touches(box: Box, point: list[float]) -> bool:
     return box.x - 0.1 <= x <= box.x + box.width + 0.1 and box.y - 0.1 <= y <= box.y + box.height + 0.1
 
 
+# Model Explorer: the rules are those of its loader and of the records in its `graph_builder.py`.
+
+
+def explored(graph: Graph, **wish: Any) -> dict[str, Any]:
+    document = json.loads(render.render(graph, "model-explorer", **wish))
+    assert document.keys() == {"label", "graphs"}
+    (found,) = document["graphs"]
+    assert isinstance(found, dict)
+    return found
+
+
+@every_graph
+def test_model_explorer_gets_the_records_it_accepts(build: Callable[[], Graph]) -> None:
+    found = explored(build())
+    ids = [node["id"] for node in found["nodes"]]
+    assert len(set(ids)) == len(ids)
+    for node in found["nodes"]:
+        assert isinstance(node["label"], str)
+        assert not {"", "."} & set(node["namespace"].split("/")) or not node["namespace"]
+        outputs = [each["id"] for each in node["outputsMetadata"]]
+        assert outputs == [str(number) for number in range(len(outputs))]
+        for pair in [*node["attrs"], *(pair for each in node["outputsMetadata"] for pair in each["attrs"])]:
+            assert pair.keys() == {"key", "value"}
+            assert isinstance(pair["value"], str)
+        for edge in node.get("incomingEdges", ()):
+            assert edge["sourceNodeId"] in ids
+            assert {type(part) for part in edge.values()} == {str}
+    for data in found["tasksData"]["edgeOverlaysDataListLeftPane"]:
+        assert data["type"] == "edge_overlays"
+        assert {end for each in data["overlays"] for edge in each["edges"] for end in list(edge.values())[:2]} <= set(
+            ids
+        )
+
+
+def test_model_explorer_gets_modules_operands_and_gradients() -> None:
+    found = explored(mlp())
+    by_label = {(node["namespace"], node["label"]): node for node in found["nodes"]}
+    assert {("MLP/fc1", "linear"), ("MLP/fc1", "weight"), ("MLP", "relu"), ("", "cross_entropy")} <= by_label.keys()
+    sources = [edge["sourceNodeId"] for edge in by_label["MLP/fc1", "linear"]["incomingEdges"]]
+    assert sources == [by_label[place]["id"] for place in (("", "x"), ("MLP/fc1", "weight"), ("MLP/fc1", "bias"))]
+    (data,) = found["tasksData"]["edgeOverlaysDataListLeftPane"]
+    back = {(edge["sourceNodeId"], edge["targetNodeId"]): edge["label"] for edge in data["overlays"][0]["edges"]}
+    assert back[by_label["MLP/fc1", "linear"]["id"], by_label["MLP/fc1", "weight"]["id"]] == "|grad| 0.21"
+    assert by_label["", "argmax"]["id"] not in {tail for tail, _ in back}
+
+
+def test_modules_of_one_name_stay_apart_in_model_explorer() -> None:
+    sketch = Sketch()
+    value = sketch.value("x", (2,), kind="input")
+    for call in range(2):
+        scope, made = sketch.scope("a/b", "module", "Block", call=call), sketch.value(None, (2,))
+        sketch.call("relu", [value], [made], parent=scope)
+        value = made
+    found = explored(sketch.graph(outputs=(value,)))
+    assert [node["namespace"] for node in found["nodes"]] == ["", "a∕b", "a∕b (2)"]
+    assert found["groupNodeAttributes"].keys() == {"a∕b", "a∕b (2)"}
+
+
+@every_graph
+def test_the_heat_map_of_model_explorer_fits_its_graph(build: Callable[[], Graph]) -> None:
+    found, data = explored(build()), json.loads(render.render(build(), "model-explorer-data"))
+    ((name, heat),) = data.items()
+    assert name == found["id"]
+    assert heat["results"].keys() <= {node["id"] for node in found["nodes"]}
+    assert [stop["stop"] for stop in heat["gradient"]] == [0, 1]
+
+
+def test_the_heat_map_has_the_norms_of_gradients() -> None:
+    heat = json.loads(render.render(rnn_cell(), "model-explorer-data"))["rnn_cell"]["results"]
+    assert (heat["v2"], heat["n9"]) == ({"value": 3.85}, {"value": 4.472})
+
+
 # Names of files, and options.
 
 
