@@ -19,7 +19,8 @@ from render import files, formats
 from render.errors import RenderError, wrong_choice
 from render.layout import EngineMissing, LayoutTimeout
 from render.options import ITEMS
-from render.theme import THEMES
+from render.theme import names as theme_names
+from render.theme import themes
 from render.views import views
 from tracer import script
 
@@ -73,7 +74,8 @@ class Wish:
         _ = empty.scene
         for name, out in chosen.items():
             empty.render(name, **self.own_of(out))
-        return Wish(tuple(out.absolute() for out in outs), self.open_it, self.options, self.own)
+        options = {**self.options, "theme": empty.options.theme}  # read now: the script may change the folder
+        return Wish(tuple(out.absolute() for out in outs), self.open_it, options, self.own)
 
     def own_of(self, out: Path) -> dict[str, Any]:
         """The options of the format that this file is in."""
@@ -101,7 +103,11 @@ def picture_options(command: _Command) -> _Command:
     choices: tuple[tuple[tuple[str, ...], dict[str, Any], str], ...] = (
         (("--open", "open_it"), {"is_flag": True}, "Open what was written."),
         (("--engine",), {"default": "layered", "metavar": "layered|dot"}, "Layout; dot needs Graphviz."),
-        (("--theme",), {"default": "light", "metavar": "NAME"}, f"Colours: {', '.join(THEMES)}."),
+        (
+            ("--theme",),
+            {"default": "light", "metavar": "NAME"},
+            f"Colours: {', '.join(theme_names())}, or a file such as mine.toml.",
+        ),
         (("--direction",), {"metavar": "LR|TB"}, "Left to right or top to bottom; by default what fits."),
         (("--hide",), {"default": "", "metavar": "ITEM,.."}, "Leave these items out."),
         (("--show",), {"default": "", "metavar": "ITEM,.."}, f"Draw these items too: {', '.join(ITEMS)}."),
@@ -229,7 +235,7 @@ def list_command(what: str) -> None:
     elif what == "demos":
         entries = {name: demo_models.about(name) for name in demo_models.available()}
     else:
-        entries = {name: each.help for name, each in (THEMES if what == "themes" else views()).items()}
+        entries = {name: each.help for name, each in (themes() if what == "themes" else views()).items()}
     width = max(map(len, entries))
     for name, text in entries.items():
         click.echo(f"{name:<{width}}  {text}")

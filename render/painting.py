@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -58,8 +58,29 @@ def lines(box: Box) -> list[Line]:
     """The lines in a box that is placed: centred, or at the top left of a group."""
     if box.kind == "group":
         return [Line(runs, box.x + 12, box.y + 20 + 18 * row) for row, runs in enumerate(box.lines) if runs]
+    if box.across:
+        (baseline,) = text.baselines(box.lines[:1], box.y, box.height)
+        return [Line(runs, (left + right) / 2, baseline, "middle", right - left) for runs, left, right in _cells(box)]
     middle, rows = box.x + box.width / 2, text.baselines(box.lines, box.y, box.height)
     return [Line(runs, middle, y, "middle", box.width) for runs, y in zip(box.lines, rows, strict=True) if runs]
+
+
+def cell_width(runs: Iterable[Text]) -> float:
+    """What a line needs beside others, with slack for other fonts and room on both sides."""
+    return 2 * math.ceil((1.08 * text.line_width(runs) + 18) / 2)
+
+
+def rules(box: Box) -> list[float]:
+    """Where the rules stand between lines that stand side by side."""
+    return [right for _, _, right in _cells(box)[:-1]] if box.across else []
+
+
+def _cells(box: Box) -> list[tuple[tuple[Text, ...], float, float]]:
+    """Each line with the left and the right end of its cell; what is left of the box is shared."""
+    needed = [cell_width(runs) for runs in box.lines]
+    spare = (box.width - sum(needed)) / len(needed)
+    ends = [box.x + sum(needed[:at]) + at * spare for at in range(len(needed) + 1)]
+    return list(zip(box.lines, ends, ends[1:]))
 
 
 def beside(edge: Edge, words: Text) -> Line:

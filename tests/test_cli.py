@@ -15,7 +15,7 @@ import tracer
 from cli import main
 from render.formats import formats
 from render.options import ITEMS
-from render.theme import THEMES
+from render.theme import themes
 from render.views import views
 from tests.commands import graphtrace, python, write_files
 
@@ -112,7 +112,7 @@ def test_a_saved_graph_gives_the_same_picture_as_the_script(folder: Path) -> Non
 @pytest.mark.parametrize(
     "words",
     [
-        *(["--theme", name] for name in THEMES),
+        *(["--theme", name] for name in themes()),
         *(["--show", name] for name in ITEMS),
         *(["--hide", name] for name in ITEMS),
         *(["--level", name] for name in ("module", "function", "kernel", "autograd")),
@@ -138,7 +138,7 @@ def test_passes_lists_them(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     ("what", "names"),
-    [("formats", formats()), ("themes", THEMES), ("views", views()), ("demos", demo_models.available())],
+    [("formats", formats()), ("themes", themes()), ("views", views()), ("demos", demo_models.available())],
 )
 def test_list_names_everything_with_its_help(what: str, names: object) -> None:
     lines = run("list", what).stdout.splitlines()

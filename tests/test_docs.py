@@ -60,6 +60,7 @@ def test_the_python_of_a_page_runs(page: str, tmp_path: Path, monkeypatch: pytes
 def test_the_commands_of_a_page_run(page: str, tmp_path: Path) -> None:
     write_files(tmp_path, {"train.py": TRAIN, "mypackage/train.py": TRAIN, "mypackage/model.py": MODEL})
     write_files(tmp_path, {"demo_models/rnn_cell.py": demo_models.available()["rnn_cell"].read_text(encoding="utf-8")})
+    write_files(tmp_path, {"mine.toml": "".join(blocks(page, "toml"))})
     tracer.trace(abs, __import__("torch").ones(2)).save(tmp_path / "model.json")
     for line in "".join(blocks(page, "sh")).splitlines():
         words = shlex.split(line.rpartition("&&")[2], comments=True)

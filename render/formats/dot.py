@@ -87,6 +87,8 @@ def _box_attributes(box: Box) -> dict[str, str]:
         "penwidth": f"{box.stroke_width:g}",
         "tooltip": plain(*box.tooltip.splitlines()),
     }
+    if box.dashed:
+        found["style"] += ",dashed"
     if box.double:
         found["peripheries"] = "2"
     return found

@@ -68,7 +68,8 @@ class _Styles:
     def name(self, box: Box) -> str:
         """The class of a box."""
         color = next((run.color for line in box.lines for run in line), "#000000")
-        style = f"fill:{box.fill},stroke:{box.stroke},stroke-width:{box.stroke_width:g}px,color:{color}"
+        dash = ",stroke-dasharray:5 4" if box.dashed else ""
+        style = f"fill:{box.fill},stroke:{box.stroke},stroke-width:{box.stroke_width:g}px,color:{color}{dash}"
         return self.names.setdefault(style, f"style{len(self.names)}")
 
     def rows(self) -> Iterator[str]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from render import text
 from render.formats import register
 from render.layout.outline import corner_radius
-from render.painting import DASH, DOUBLE, Line, head, layers, lines, pieces
+from render.painting import DASH, DOUBLE, Line, head, layers, lines, pieces, rules
 from render.scene import Box, Edge, Scene
 
 if TYPE_CHECKING:
@@ -79,13 +79,15 @@ class _Page:
         self._outline(box, 0.0, box.stroke_width)
         if box.double:
             self._outline(box, DOUBLE, 1.0)
+        for x in rules(box):
+            self.canvas.line(x, self.height - box.y, x, self.height - box.y - box.height)
         for line in lines(box):
             self._text(line)
 
     def _outline(self, box: Box, inset: float, width: float) -> None:
         self.canvas.setStrokeColorRGB(*_color(box.stroke))
         self.canvas.setLineWidth(width)
-        self.canvas.setDash()
+        self._dash(box.dashed)
         left, bottom = box.x + inset, self.height - box.y - box.height + inset
         sides = (box.width - 2 * inset, box.height - 2 * inset)
         radius = max(0.0, corner_radius(box) - inset)
@@ -98,7 +100,7 @@ class _Page:
         self.canvas.setStrokeColorRGB(*_color(edge.color))
         self.canvas.setFillColorRGB(*_color(edge.color))
         self.canvas.setLineWidth(edge.width)
-        self.canvas.setDash(*([list(DASH)] if edge.dashed else []))
+        self._dash(edge.dashed)
         path = self.canvas.beginPath()
         path.moveTo(edge.path[0][0], self.height - edge.path[0][1])
         for piece in pieces(edge):
@@ -111,6 +113,9 @@ class _Page:
             path.lineTo(x, self.height - y)
         path.close()
         self.canvas.drawPath(path, stroke=0, fill=1)
+
+    def _dash(self, dashed: bool) -> None:
+        self.canvas.setDash(list(DASH) if dashed else [])
 
     def _text(self, line: Line) -> None:
         x, y = line.left, self.height - line.y

@@ -13,7 +13,7 @@ from render import text
 from render.embedding import metadata
 from render.formats import register
 from render.layout.outline import corner_radius
-from render.painting import DASH, DOUBLE, HEAD, Line, layers, lines, number, pieces
+from render.painting import DASH, DOUBLE, HEAD, Line, layers, lines, number, pieces, rules
 from render.scene import Box, Edge, Point, Scene, Text
 from render.statements import Statements
 
@@ -114,7 +114,14 @@ def _box(box: Box, prefix: str) -> str:
     parts = [f'<g id="{prefix}-{box.id}" class="{box.kind}">', _tooltip(box.tooltip), _outline(box, 0.0)]
     if box.double:
         parts.append(_outline(box, DOUBLE))
+    if box.across:
+        parts.append(_rules(box))
     return "".join((*parts, *map(_text, lines(box)), "</g>"))
+
+
+def _rules(box: Box) -> str:
+    way = "".join(f"M{number(x)} {number(box.y)}V{number(box.y + box.height)}" for x in rules(box))
+    return f'<path d="{way}" fill="none" stroke="{box.stroke}" stroke-width="{number(box.stroke_width)}"/>'
 
 
 def _outline(box: Box, inset: float) -> str:
@@ -125,7 +132,7 @@ def _outline(box: Box, inset: float) -> str:
     return (
         f'<rect x="{number(box.x + inset)}" y="{number(box.y + inset)}" width="{number(width)}" '
         f'height="{number(height)}"{_attribute("rx", radius)} fill="{fill}" stroke="{box.stroke}" '
-        f'stroke-width="{number(line)}"/>'
+        f'stroke-width="{number(line)}"{_dash(box.dashed)}/>'
     )
 
 
@@ -163,10 +170,9 @@ def _run(run: Text) -> str:
 
 
 def _edge(edge: Edge, prefix: str) -> str:
-    dash = f' stroke-dasharray="{" ".join(map(number, DASH))}"' if edge.dashed else ""
     return (
         f'<path id="{prefix}-{edge.id}" class="{edge.kind}" d="{_path(edge)}" fill="none" stroke="{edge.color}" '
-        f'stroke-width="{number(edge.width)}"{dash} marker-end="url(#{_marker_id(edge.color, prefix)})">'
+        f'stroke-width="{number(edge.width)}"{_dash(edge.dashed)} marker-end="url(#{_marker_id(edge.color, prefix)})">'
         f"{_tooltip(edge.tooltip)}</path>"
     )
 
@@ -189,6 +195,10 @@ def escape(words: str) -> str:
 
 def _tooltip(words: str) -> str:
     return f"<title>{escape(text.elide(words, _MAX_TOOLTIP))}</title>" if words else ""
+
+
+def _dash(dashed: bool) -> str:
+    return f' stroke-dasharray="{" ".join(map(number, DASH))}"' if dashed else ""
 
 
 def _attribute(name: str, value: float) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from render import text
 from render.formats import register
 from render.layout.outline import corner_radius
-from render.painting import DASH, DOUBLE, Line, head, layers, lines, number, pieces
+from render.painting import DASH, DOUBLE, Line, head, layers, lines, number, pieces, rules
 from render.scene import Box, Edge, Point, Scene
 
 if TYPE_CHECKING:
@@ -101,6 +101,9 @@ class _Writer:
         rows = [self._outline(box, 0.0)]
         if box.double:
             rows.append(self._outline(box, DOUBLE))
+        for x in rules(box):
+            style = f"draw={_color(box.stroke)},line width={self._length(box.stroke_width)}"
+            rows.append(f"\\path[{style}] {self.at((x, box.y))} -- {self.at((x, box.y + box.height))};")
         return "\n".join((*rows, *map(self._text, lines(box))))
 
     def _outline(self, box: Box, inset: float) -> str:
@@ -108,17 +111,21 @@ class _Writer:
         style = [f"draw={_color(box.stroke)}", f"line width={self._length(1.0 if inset else box.stroke_width)}"]
         style += [] if inset else [f"fill={_color(box.fill)}"]
         style += [f"rounded corners={self._length(radius)}"] if radius else []
+        style += [self._dash()] if box.dashed else []
         first, last = (box.x + inset, box.y + inset), (box.x + box.width - inset, box.y + box.height - inset)
         return f"\\path[{','.join(style)}] {self.at(first)} rectangle {self.at(last)};"
 
     def _edge(self, edge: Edge) -> str:
         style = [f"draw={_color(edge.color)}", f"line width={self._length(edge.width)}"]
         if edge.dashed:
-            style.append(f"dash pattern=on {self._length(DASH[0])} off {self._length(DASH[1])}")
+            style.append(self._dash())
         way = "".join(f" .. controls {self.at(a)} and {self.at(b)} .. {self.at(end)}" for a, b, end in pieces(edge))
         corners = " -- ".join(map(self.at, head(edge)))
         arrow = f"\\fill[{_color(edge.color)}] {corners} -- cycle;"
         return f"\\path[{','.join(style)}] {self.at(edge.path[0])}{way};\n{arrow}"
+
+    def _dash(self) -> str:
+        return f"dash pattern=on {self._length(DASH[0])} off {self._length(DASH[1])}"
 
     def _text(self, line: Line) -> str:
         anchor = {"start": "base west", "middle": "base", "end": "base east"}[line.anchor]
