@@ -84,8 +84,7 @@ class Wish:
 
     def _not_of_these(self, option: str, chosen: Iterable[str]) -> str:
         having = ", ".join(formats.options()[option].formats)
-        known = {name: map(spelled, formats.get(name).options) for name in chosen}
-        allowed = "; ".join(f"{name} has {', '.join(options) or 'none'}" for name, options in known.items())
+        allowed = "; ".join(f"{name} has {own_options(formats.get(name)) or 'none'}" for name in chosen)
         return f"{spelled(option)} is an option of {having}, which is not written here ({allowed})"
 
 
@@ -231,7 +230,7 @@ def passes(words: tuple[str, ...], module: str | None) -> None:
 def list_command(what: str) -> None:
     """Lists formats, themes, views or demos."""
     if what == "formats":
-        entries = {name: f"{each.help} ({', '.join(each.suffixes)})" for name, each in formats.formats().items()}
+        entries = {name: described_format(each) for name, each in formats.formats().items()}
     elif what == "demos":
         entries = {name: demo_models.about(name) for name in demo_models.available()}
     else:
@@ -239,6 +238,17 @@ def list_command(what: str) -> None:
     width = max(map(len, entries))
     for name, text in entries.items():
         click.echo(f"{name:<{width}}  {text}")
+
+
+def described_format(found: formats.Format) -> str:
+    """What a format is for, its suffixes and its own options."""
+    own = f"; {own_options(found)}" if found.options else ""
+    return f"{found.help} ({', '.join(found.suffixes)}{own})"
+
+
+def own_options(found: formats.Format) -> str:
+    """The options of a format, as one writes them to change what is done without."""
+    return ", ".join(spelled(f"no_{name}" if each.default is True else name) for name, each in found.options.items())
 
 
 @main.command()

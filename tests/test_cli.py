@@ -176,7 +176,10 @@ def test_help_has_an_example_for_each_way_of_use() -> None:
         (["render", "one.py", "-o", "out.sgv"], ["unknown suffix: '.sgv'", ".svg"]),
         (["render", "one.py", "-o", "out"], ["no suffix", ".svg"]),
         (["render", "one.py", "-o", "missing/out.svg"], ["the folder missing does not exist"]),
-        (["render", "one.py", "--theme", "lihgt"], ["unknown theme: 'lihgt'", "light, dark", "did you mean 'light'"]),
+        (
+            ["render", "one.py", "--theme", "lihgt"],
+            ["unknown theme: 'lihgt'", "keras, light, micrograd", "did you mean 'light'"],
+        ),
         (["render", "one.py", "--show", "gradient"], ["unknown item to show", "did you mean 'gradients'"]),
         (["render", "one.py", "--hide", "x"], ["unknown item to hide", "shapes, dtypes"]),
         (["render", "one.py", "--level", "kernels"], ["unknown level", "did you mean 'kernel'"]),

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Final
-from xml.sax.saxutils import escape as _escape_xml
 
 from render import text
 from render.embedding import metadata
@@ -22,6 +21,8 @@ if TYPE_CHECKING:
 
 _FULL: Final = 0.85  # of a box's width; wider text is fitted, for fonts that run wider than Arial
 _MAX_TOOLTIP: Final = 2_000  # characters
+# As xml.sax.saxutils would have it, which takes longer to import than a picture to draw.
+_ENTITIES: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;"})
 _MAX_ROWS: Final = 100  # operations that are told one by one; nobody listens to more
 
 
@@ -145,8 +146,9 @@ def _text(line: Line) -> str:
     fitted = f' textLength="{number(advance)}" lengthAdjust="spacingAndGlyphs"' if advance > _FULL * line.room else ""
     first, *rest = line.runs
     runs = _run(first) + "".join(f"<tspan{_font(run)}>{_run(run)}</tspan>" for run in rest)
-    # LibreOffice centres what stands before a subscript without it, so that a gap opens.
-    x, anchor = (line.left, "start") if any(run.subscript for run in line.runs) else (line.x, line.anchor)
+    # LibreOffice centres each part of a line by itself, so that they overlap or a gap opens.
+    parts = len(line.runs) > 1 or bool(first.subscript)
+    x, anchor = (line.left, "start") if parts else (line.x, line.anchor)
     place = f'x="{number(x)}" y="{number(line.y)}" text-anchor="{anchor}"'
     return f"<text {place}{_font(first)}{fitted}>{runs}</text>"
 
@@ -190,7 +192,7 @@ def _points(points: Iterable[Point]) -> str:
 
 def escape(words: str) -> str:
     """Any text made safe between tags and in attributes; characters that XML forbids are gone."""
-    return _escape_xml("\n".join(text.clean(line) for line in words.splitlines()), {'"': "&quot;", "'": "&#39;"})
+    return "\n".join(text.clean(line) for line in words.splitlines()).translate(_ENTITIES)
 
 
 def _tooltip(words: str) -> str:
