@@ -1,4 +1,4 @@
-"""Pictures that another program draws from text: Mermaid and TikZ."""
+"""Pictures that another program draws from text: Mermaid, TikZ and Netron's DOT."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from render.formats import mermaid, tikz
 from tests.graphs import GRAPHS, HOSTILE, chain, residual_net, rnn_cell, square
 from tracer.graph import Graph
 
+needs_dot = pytest.mark.skipif(shutil.which("dot") is None, reason="Graphviz is not installed")
 every_graph = pytest.mark.parametrize("build", GRAPHS.values(), ids=GRAPHS)
 
 
@@ -142,3 +143,38 @@ def test_tikz_compiles(name: str, tmp_path: Path) -> None:
 def test_tikz_is_also_written_to_tikz_files(tmp_path: Path) -> None:
     path = render.save(square(), tmp_path / "x.tikz")
     assert "\\begin{tikzpicture}" in path.read_text(encoding="utf-8")
+
+
+# Netron: what its reader of DOT makes of a label.
+
+
+@every_graph
+def test_netron_reads_the_type_of_every_node(build: Callable[[], Graph]) -> None:
+    head, *rows, foot, end = written(build(), "netron").split("\n")
+    assert (head, foot, end) == ("digraph graphtrace {", "}", "")
+    arrow = r" {4}[nv]\d+ -> n\d+;"
+    for row in rows:
+        if not re.fullmatch(arrow, row):
+            found = re.fullmatch(r' {4}([nv]\d+) \[label="\{([^"{}]*)\}"\];', row)
+            assert found, row
+            name, code, *facts = found.group(2).split("|")
+            assert name == found.group(1)
+            assert re.fullmatch(r"op_code=[^=\\]+\\l", code)
+            assert all(re.fullmatch(r"[\w ]+: [^:\\]*", fact) for part in facts for fact in part.split("\\l") if fact)
+
+
+def test_netron_gets_operations_weights_and_operands_in_order() -> None:
+    rows = written(rnn_cell(), "netron").splitlines()
+    assert '    v2 [label="{v2|op_code=get_parameter [20,20]\\l}"];' in rows
+    assert [row.strip() for row in rows if row.endswith("-> n5;")] == ["v3 -> n5;", "n4 -> n5;"]
+    (tanh,) = (row for row in rows if "op_code=tanh" in row)
+    assert "result: next_h\\lshape: (20, 1)\\l" in tanh
+    assert "gradient norm: 4.47\\l" in tanh
+
+
+@needs_dot
+@every_graph
+def test_netrons_dot_is_accepted_by_graphviz_as_well(build: Callable[[], Graph]) -> None:
+    source = written(build(), "netron")
+    done = subprocess.run(["dot", "-Tcanon"], input=source, capture_output=True, encoding="utf-8", check=False)
+    assert (done.returncode, done.stderr) == (0, "")
