@@ -84,8 +84,8 @@ class Wish:
 
     def _not_of_these(self, option: str, chosen: Iterable[str]) -> str:
         having = ", ".join(formats.options()[option].formats)
-        allowed = "; ".join(f"{name} has {own_options(formats.get(name)) or 'none'}" for name in chosen)
-        return f"{spelled(option)} is an option of {having}, which is not written here ({allowed})"
+        allowed = "; ".join(f"{name} has {', '.join(formats.get(name).flags) or 'none'}" for name in chosen)
+        return f"{formats.flag(option)} is an option of {having}, which is not written here ({allowed})"
 
 
 def picture_options(command: _Command) -> _Command:
@@ -104,8 +104,8 @@ def picture_options(command: _Command) -> _Command:
         (("--engine",), {"default": "layered", "metavar": "layered|dot"}, "Layout; dot needs Graphviz."),
         (
             ("--theme",),
-            {"default": "light", "metavar": "NAME"},
-            f"Colours: {', '.join(theme_names())}, or a file such as mine.toml.",
+            {"default": "light", "metavar": "NAME|FILE.toml"},
+            f"Colours: {', '.join(theme_names())}, or your own in a file.",
         ),
         (("--direction",), {"metavar": "LR|TB"}, "Left to right or top to bottom; by default what fits."),
         (("--hide",), {"default": "", "metavar": "ITEM,.."}, "Leave these items out."),
@@ -129,15 +129,10 @@ def picture_options(command: _Command) -> _Command:
 
 def format_option(option: formats.Option) -> tuple[tuple[str, ...], dict[str, Any], str]:
     """An option of single formats as the command line has it: its names, click's details and its help."""
-    text, name = f"{', '.join(option.formats)}: {option.help}", spelled(option.name)
+    text, name = f"{', '.join(option.formats)}: {option.help}", formats.flag(option.name)
     if option.kind is bool:
         return (f"{name}/--no-{name[2:]}", option.name), {"default": None}, text
     return (name, option.name), {"type": option.kind, "metavar": {int: "N", float: "X"}.get(option.kind, "TEXT")}, text
-
-
-def spelled(option: str) -> str:
-    """An option's name on the command line."""
-    return f"--{option.replace('_', '-')}"
 
 
 def select_pass(_context: click.Context, _option: click.Parameter, text: str | None) -> Select | None:
@@ -242,13 +237,8 @@ def list_command(what: str) -> None:
 
 def described_format(found: formats.Format) -> str:
     """What a format is for, its suffixes and its own options."""
-    own = f"; {own_options(found)}" if found.options else ""
+    own = f"; {', '.join(found.flags)}" if found.flags else ""
     return f"{found.help} ({', '.join(found.suffixes)}{own})"
-
-
-def own_options(found: formats.Format) -> str:
-    """The options of a format, as one writes them to change what is done without."""
-    return ", ".join(spelled(f"no_{name}" if each.default is True else name) for name, each in found.options.items())
 
 
 @main.command()

@@ -18,11 +18,6 @@ from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 from render.errors import RenderError, wrong_choice
 from render.scene import Direction, Outline
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
 if TYPE_CHECKING:
     from typing import TypeAlias
 
@@ -145,6 +140,10 @@ def _document(name: str) -> Document:
 
 
 def _read(path: Path) -> Document:
+    if sys.version_info >= (3, 11):  # here, since a command that draws nothing needs neither
+        import tomllib
+    else:
+        import tomli as tomllib
     try:
         document: Document = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

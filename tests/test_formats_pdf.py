@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pypdf
 import pytest
+from reportlab.pdfbase.ttfonts import TTFont
 
 import render
+from render import metrics
 from tests.graphs import GRAPHS, chain, residual_net, rnn_cell
 from tracer.graph import Graph
 
@@ -42,7 +45,7 @@ def test_pdf_has_every_word_of_the_picture_as_text(build: Callable[[], Graph]) -
 def test_pdf_embeds_its_fonts() -> None:
     fonts = page(residual_net())["/Resources"]["/Font"]
     described = [font.get_object()["/FontDescriptor"].get_object() for font in fonts.values()]
-    assert sorted(each["/FontName"].partition("+")[2] for each in described) == ["Arimo-Bold", "Arimo-Regular"]
+    assert sorted(each["/FontName"].partition("+")[2] for each in described) == ["Arimo", "Arimo-Bold"]
     assert all("/FontFile2" in each for each in described)
 
 
@@ -71,3 +74,13 @@ def test_pdf_has_a_background_unless_it_is_to_be_transparent() -> None:
     assert whole is not None
     assert bare is not None
     assert len(bare.get_data()) < len(whole.get_data())
+
+
+@pytest.mark.parametrize(("face", "table"), [("Regular", metrics.REGULAR), ("Bold", metrics.BOLD)])
+def test_the_shipped_font_has_every_character_that_is_measured(face: str, table: dict[int, str]) -> None:
+    font = TTFont(face, str(Path(render.__file__).parent / "fonts" / f"Arimo-{face}.ttf")).face
+    measured = {ord(character): advance for advance, characters in table.items() for character in characters}
+    assert [chr(code) for code in measured if code not in font.charToGlyph] == []
+    wider = [chr(code) for code, advance in measured.items() if abs(font.charWidths[code] - advance * 1000 / 2048) > 1]
+    assert wider == ["·", "Ѝ"]  # by a twentieth of their size
+    assert set(map(ord, "∂∞≤≥≠≈√∑∏→←")) <= font.charToGlyph.keys()

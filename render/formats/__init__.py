@@ -51,6 +51,11 @@ class Format:
         found = inspect.signature(self.write).parameters.values()
         return {each.name: each for each in found if each.kind is inspect.Parameter.KEYWORD_ONLY}
 
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """Its own options as one writes them on the command line, each to change what is done without it."""
+        return tuple(flag(f"no_{name}" if each.default is True else name) for name, each in self.options.items())
+
     def check(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
         """`given`, once it is sure that all of it are options of this format.
 
@@ -120,6 +125,11 @@ def split(path: Path) -> tuple[str, str]:
     if length == len(path.name):  # a name that is all suffix
         length = len(path.suffix)
     return path.name[: len(path.name) - length], path.name[len(path.name) - length :]
+
+
+def flag(option: str) -> str:
+    """The name of an option on the command line: `no_embed` is `--no-embed`."""
+    return f"--{option.replace('_', '-')}"
 
 
 @dataclass(frozen=True, slots=True)
