@@ -329,7 +329,7 @@ class Graph:
         return serial.read(text)
 
     def save(self, path: str | os.PathLike[str], **options: Any) -> Path:
-        """Draws the graph into a file; the suffix says the format (`.svg`, `.png`, `.dot`, `.json`, `.txt`).
+        """Draws the graph into a file; the suffix says the format (`.svg`, `.pdf`, `.png`, `.json`, ...).
 
         Args:
             path: Where to write; replaced only once the new file is complete.
