@@ -69,7 +69,6 @@ class Transcript:
         self._visited: dict[int, set[int]] = {}
         self._counts: dict[Any, int] = {}
         self._firsts = [segment.first for segment in self._builder.segments]
-        self._read: tuple[int, ...] = ()  # the last two that were made
         self._tuples: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())  # the last two that were made
         self._plain_calls: dict[int, str] = {}
         self._attrs: dict[tuple[str, str], Mapping[str, Any]] = {}
@@ -187,13 +186,9 @@ class Transcript:
     ) -> tuple[str, Mapping[str, Any]]:
         """The call of a kernel as text, and what is kept of its arguments; once for equal calls, which are many."""
         given, named = (arguments if arguments is not None else (TENSOR,) * tensors), keywords or {}
-        call = self._plain_calls.get(tensors) if arguments is None and not named else None
+        call = self._plain_calls.get(tensors) if arguments is None and not named else write(given, named)
         if call is None:
-            call = write(given, named)
-            if arguments is None and not named:
-                self._read: tuple[int, ...] = ()  # the last two that were made
-        self._tuples: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())  # the last two that were made
-        self._plain_calls[tensors] = call
+            call = self._plain_calls[tensors] = write(given, named)
         attrs = self._attrs.get((kernel.target, call))
         if attrs is None:
             attrs = self._attrs[kernel.target, call] = attributes(kernel, given, named)
