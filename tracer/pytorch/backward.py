@@ -157,7 +157,7 @@ class BackwardWatch:
         lane = self._lane()
         if lane is None:
             return
-        lane.updating = lane.careful = True
+        lane.updating = True
         if lane.off:
             return
         kind = type(optimizer)
@@ -176,7 +176,6 @@ class BackwardWatch:
         if lane is None:
             return
         lane.updating = False
-        lane.careful = bool(self._backend.from_gradient)
         if self._step is not None and self._step.id in lane.stack:
             del lane.stack[lane.stack.index(self._step.id) :]
             self._step = None

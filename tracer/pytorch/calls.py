@@ -346,7 +346,6 @@ class CallMode(TorchFunctionMode):
         if held is not None:
             self._events.append((TAKEN, value, held))
         self._backend.from_gradient.add(value)
-        self._lane.careful = True
 
 
 def _quietly(function: Callable[..., Any], *args: Any) -> Any:

@@ -57,6 +57,7 @@ class KernelMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._facts = backend.tape.facts
         self._table = backend.table
         self._take = backend.numbers.take
+        self._taken = backend.from_gradient
         self._code: Any = None  # where the last kernel was called from that no call of the author's made, and how
         self._instruction = -1
         self._as_author: Any = None
@@ -88,7 +89,7 @@ class KernelMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
             as_author = self._as_author = caller(frame)
         if func is _DETACH and not call.detaches:
             return self._alias(kernel, args, as_author)
-        if not kernel.plain or kwargs or lane.careful or self._recording.heeds:
+        if not kernel.plain or kwargs or lane.updating or self._recording.heeds:
             return self._run(kernel, func, args, kwargs or {}, as_author)
         entries, writes = self._table.entries, self._table.writes
         inputs, arguments = [], None
@@ -103,6 +104,8 @@ class KernelMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 inputs.append(self._backend.read(each))
             else:
                 arguments = args
+        if self._taken and not lane.running and not self._taken.isdisjoint(inputs):
+            return self._run(kernel, func, args, {}, as_author)
         if arguments is not None:
             arguments = tuple([TENSOR if isinstance(each, torch.Tensor) else each for each in args])
         number = self._new_id()

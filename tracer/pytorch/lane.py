@@ -25,12 +25,11 @@ class Lane:
         running: How many backward runs are under way, one inside the other.
         run: Number of the outermost of them.
         updating: Whether an optimizer takes its step.
-        careful: Whether a kernel may belong to an update, which takes a closer look.
         sequence: Number that the next autograd node had at the last kernel; a higher one means a node was made.
     """
 
     __slots__ = (
-        "base", "call", "calls", "careful", "is_main", "modules", "muted", "off", "run", "running", "sequence", "stack",
+        "base", "call", "calls", "is_main", "modules", "muted", "off", "run", "running", "sequence", "stack",
         "updating",
     )  # fmt: skip
 
@@ -46,5 +45,4 @@ class Lane:
         self.running = 0
         self.run = 0
         self.updating = False
-        self.careful = False
         self.sequence = 0
