@@ -18,7 +18,7 @@ from render.labels import Lines, Wording
 from render.options import Options, Style
 from render.scene import Box, Direction, Edge, Scene
 from render.theme import Paint, Theme
-from render.views.collapse import is_closed_module
+from render.views.closing import is_closed_module
 from tracer.graph import Graph, Node, Value
 
 MAX_DATA_BOXES: Final = 40  # more tensors and operations than this do not read as one figure

@@ -9,7 +9,7 @@ from functools import cached_property
 from render import text
 from render.labels import Wording
 from render.scene import Box
-from render.views.collapse import is_closed_module
+from render.views.closing import is_closed_module
 from tracer.graph import Graph, Node, Scope
 
 Path = tuple[int, ...]

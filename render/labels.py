@@ -14,7 +14,7 @@ from render.families import sign
 from render.options import Style
 from render.scene import Text
 from render.theme import Theme
-from render.views.collapse import is_closed_module
+from render.views.closing import is_closed_module
 from tracer.graph import Graph, Node, Scope, Stats, Value
 
 Lines = tuple[tuple[Text, ...], ...]
@@ -132,7 +132,9 @@ class Wording:
         source = self._value(producer.inputs[0]) if producer is not None and producer.inputs else None
         if name is None and source is not None and self.facts(source) == self.facts(value):
             return None
-        words = " · ".join(word for word in (text.elide(name, 16) if name else "", self.facts(value)) if word)
+        stated = producer is not None and self.states_shape(producer) and len(producer.outputs) == 1
+        facts = "" if stated else self.facts(value)
+        words = " · ".join(word for word in (text.elide(name, 16) if name else "", facts) if word)
         if not words:
             return None
         run = text.run(words, EDGE_SIZE, self.theme.muted)
@@ -148,10 +150,23 @@ class Wording:
         rows = [
             (title,),
             self._detail(" · ".join(self._details(node))),
+            self._inside(node),
             self._folded_gradient(node),
             self._source(node),
         ]
-        return tuple(row for row in rows if row)[:MAX_LINES]
+        return tuple(row for row in rows if row)[: MAX_LINES + is_closed_module(node)]
+
+    def _inside(self, node: Node) -> tuple[Text, ...]:
+        """How much ran in a closed module and the shape of what came out."""
+        if not self.states_shape(node):
+            return ()
+        shape = self._value(node.outputs[0]).shape if len(node.outputs) == 1 and "shapes" in self.items else ()
+        words = [f"{text.count(node.attrs['operations'])} operations", text.shape(shape)]
+        return self._detail(" · ".join(word for word in words if word))
+
+    def states_shape(self, node: Node) -> bool:
+        """Whether a box says itself what shape comes out of it: a closed module in which several operations ran."""
+        return is_closed_module(node) and node.attrs.get("operations", 0) > 1
 
     def _folded_gradient(self, node: Node) -> tuple[Text, ...]:
         """The norm of the gradient of all parameters that have no boxes of their own, taken together."""

@@ -9,6 +9,7 @@ from typing import Final, Literal
 from render.errors import RenderError, wrong_choice
 from render.scene import Direction
 from render.theme import LIGHT, Theme, theme
+from render.views.asking import Asked, Wish, asked
 from render.views.levels import CHOICES
 
 Style = Literal["data", "operations"]
@@ -42,6 +43,7 @@ class Options:
     Attributes:
         level: `auto`, `module`, `function`, `kernel` or `autograd`.
         depth: Modules nested deeper than this are closed; None for no limit.
+        view: Views to apply, in their order.
         show: Items to draw although they are left out by default.
         hide: Items to leave out although they are drawn by default.
         direction: `LR` (left to right), `TB` (top to bottom), or None to choose by the depth of the graph.
@@ -51,6 +53,7 @@ class Options:
 
     level: str = "auto"
     depth: int | None = None
+    view: tuple[Asked, ...] = ()
     show: tuple[str, ...] = ()
     hide: tuple[str, ...] = ()
     direction: Direction | None = None
@@ -70,6 +73,7 @@ def checked(
     *,
     level: str = "auto",
     depth: int | None = None,
+    view: str | Iterable[Wish] = (),
     show: str | Iterable[str] = (),
     hide: str | Iterable[str] = (),
     direction: str | None = None,
@@ -81,6 +85,7 @@ def checked(
     Args:
         level: As in `Options`.
         depth: As in `Options`.
+        view: Texts such as `collapse:depth=2`, or pairs of a name and options: `("collapse", {"depth": 2})`.
         show: Items, or one text with commas between them.
         hide: Items, or one text with commas between them.
         direction: `LR` or `TB`, in any case; None to choose by the depth of the graph.
@@ -100,7 +105,7 @@ def checked(
     if direction is not None and flow is None:
         raise wrong_choice("direction", direction, DIRECTIONS)
     _check_engine(engine)
-    return Options(level, depth, shown, hidden, flow, _theme(theme), engine)
+    return Options(level, depth, asked(view), shown, hidden, flow, _theme(theme), engine)
 
 
 _theme = theme  # the argument of `checked` has the same name

@@ -9,7 +9,7 @@ from render import text
 from render.families import sign
 from render.formats import register
 from render.labels import Wording
-from render.views.collapse import is_closed_module
+from render.views.closing import is_closed_module
 
 if TYPE_CHECKING:
     from rich.tree import Tree
