@@ -19,6 +19,7 @@ from render.options import Options, Style
 from render.scene import Box, Direction, Edge, Scene
 from render.theme import Paint, Theme
 from render.views.closing import is_closed_module
+from render.views.merging import carried
 from tracer.graph import Graph, Node, Value
 
 MAX_DATA_BOXES: Final = 40  # more tensors and operations than this do not read as one figure
@@ -108,6 +109,9 @@ class _Draft:
             for position, value in enumerate(dict.fromkeys(node.outputs)):
                 if self.is_drawn(value):
                     self._result(node, position, self.graph.value_by_id[value])
+        for scope in self.graph.scopes:
+            for value, reader in carried(scope):
+                self._back(value, reader)
         if not self.graph.nodes:
             for value in dict.fromkeys((*self.graph.inputs, *self.graph.outputs)):
                 self._add(self._tensor(self.graph.value_by_id[value]))
@@ -172,6 +176,17 @@ class _Draft:
         if passes and value.grad is not None and {"gradients", "backward"} & self.items == {"gradients"}:
             gradient = Edge(f"g{id[1:]}", head, tail, "gradient", order, twin=id, color=self.theme.gradient)
             self.gradients.append(replace(gradient, width=1.3, dashed=True, tooltip=self.words.gradient(value)))
+
+    def _back(self, value: int, reader: int) -> None:
+        """The way of what one turn of a loop hands on to the next."""
+        producer = self.graph.producer.get(value)
+        tail = f"v{value}" if self.is_drawn(value) else "" if producer is None else f"n{producer.id}"
+        node = self.graph.node_by_id.get(reader)
+        if node is None or tail not in self.boxes:
+            return
+        edge = Edge(f"e{reader}_back{value}", tail, f"n{reader}", order=len(node.inputs), color=self.theme.edge)
+        tip = tooltips.tensor(self.graph.value_by_id[value], self.words.names.get(value, ""))
+        self.edges.append(replace(edge, label=self.words.next_turn, back=True, tooltip=tip))
 
     def _reader_passes(self, node: Node) -> bool:
         """Whether a gradient came back through the operation; one that nothing came back to sent none on."""
@@ -268,7 +283,7 @@ def _width(lines: Lines, least: float, pad: float) -> float:
 def _direction(boxes: Sequence[Box], edges: Sequence[Edge]) -> Direction:
     """Left to right unless the longest way is too long for a page."""
     ranks = {box.id: 0 for box in boxes}
-    for edge in edges:  # in the order of the run, so that every tail is settled before its head is
+    for edge in (edge for edge in edges if not edge.back):  # in the order of the run: tails are settled before heads
         ranks[edge.head] = max(ranks[edge.head], ranks[edge.tail] + 1)
     return "LR" if max(ranks.values(), default=0) < MAX_LR_RANKS else "TB"
 

@@ -1,4 +1,4 @@
-"""Which boxes lie together in the box of an open module, and what that box says."""
+"""Which boxes lie together in the box of an open module or a loop, and what that box says."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from render import text
 from render.labels import Wording
 from render.scene import Box
 from render.views.closing import is_closed_module
+from render.views.merging import carried, copies
 from tracer.graph import Graph, Node, Scope
 
 Path = tuple[int, ...]
@@ -17,7 +18,7 @@ Path = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Groups:
-    """The open modules of a graph that at least two operations lie in.
+    """The open modules and the loops of a graph that at least two operations lie in.
 
     Attributes:
         graph: As it is drawn.
@@ -42,15 +43,19 @@ class Groups:
         if not users:
             return None
         path = _common([self._paths[node.id] for node in users])
+        if value in self._carried and producer is not None:  # what a loop hands on stays in it, whoever else reads it
+            return _innermost(self._open_path(self._carried[value]))
         if producer is None or not readers:
-            inside = (level for level, scope in enumerate(path) if self._crosses(scope, value))
+            inside = (
+                level for level, scope in enumerate(path) if self._crosses(scope, value, made=producer is not None)
+            )
             path = path[: next(inside, len(path))]
         return _innermost(path)
 
-    def _crosses(self, scope: int, value: int) -> bool:
-        """Whether a value was passed into a module call or handed back by it."""
+    def _crosses(self, scope: int, value: int, *, made: bool) -> bool:
+        """Whether a value was passed into a module call or handed back by it; a loop is given all that it reads."""
         found = self.graph.scope_by_id[scope]
-        return value in found.inputs or value in found.outputs
+        return value in found.inputs or value in found.outputs or (found.kind == "loop" and not made)
 
     def boxes(self, boxes: Sequence[Box]) -> tuple[Box, ...]:
         """`boxes`, with the boxes of the groups they lie in before them, the outer ones first."""
@@ -94,7 +99,7 @@ class Groups:
 
     @cached_property
     def _open(self) -> frozenset[int]:
-        """Ids of the modules that are drawn as groups."""
+        """Ids of the modules and loops that are drawn as groups."""
         counts: dict[int, int] = {}
         closed: set[int] = set()
         for node in self.graph.nodes:
@@ -102,16 +107,23 @@ class Groups:
                 closed.add(node.scope)
             for scope in self.graph.path(node.scope):
                 counts[scope.id] = counts.get(scope.id, 0) + 1
-        modules = (scope.id for scope in self.graph.scopes if scope.kind == "module")
-        return frozenset(scope for scope in modules if counts.get(scope, 0) >= 2 and scope not in closed)
+        around = (scope.id for scope in self.graph.scopes if scope.kind != "function")
+        return frozenset(scope for scope in around if counts.get(scope, 0) >= 2 and scope not in closed)
+
+    @cached_property
+    def _carried(self) -> Mapping[int, int]:
+        """The loop that hands on a value to its next turn, by value."""
+        return {value: scope.id for scope in self.graph.scopes for value, _ in carried(scope)}
 
     @cached_property
     def _parameters(self) -> Mapping[int, int]:
         """How many parameters are read in each group, shared ones counted once."""
         found: dict[int, dict[int, int]] = {}
+        copied = copies(self.graph, weights=True)
         for node in self.graph.nodes:
             for scope in self._paths[node.id]:
-                found.setdefault(scope, {}).update(self._sizes(node))
+                each = copied[node.scope] // copied[scope]
+                found.setdefault(scope, {}).update({key: each * size for key, size in self._sizes(node).items()})
         return {scope: sum(sizes.values()) for scope, sizes in found.items()}
 
     def _sizes(self, node: Node) -> dict[int, int]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from render.errors import RenderError
@@ -14,7 +16,7 @@ from render.views.levels import select
 from render.views.phase import phase
 from render.views.prune import prune
 from render.views.skip import skip
-from tests.graphs import Sketch, chain, mlp, residual_net, rnn_cell, several_outputs, square
+from tests.graphs import Sketch, mlp, residual_net, rnn_cell, several_outputs, square
 from tracer.graph import Graph
 
 ITEMS = frozenset({"views"})
@@ -182,36 +184,49 @@ def test_auto_draws_functions_where_they_fit() -> None:
     assert "notes" not in graph.meta
 
 
+def unlike_blocks(blocks: int) -> Graph:
+    """A network whose blocks are not quite alike, so that none can stand for the others."""
+    graph = residual_net(blocks)
+    scopes = (replace(scope, attrs={"number": scope.id}) if scope.name == "conv2d" else scope for scope in graph.scopes)
+    return replace(graph, scopes=tuple(scopes))
+
+
 def test_auto_closes_modules_until_it_fits_and_says_so() -> None:
-    large = residual_net(12)
+    large = unlike_blocks(12)
     graph = select(large, items=ITEMS)
     before = count_boxes(select(large, level="function", items=ITEMS))
     assert count_boxes(graph) <= MAX_BOXES < before
-    assert graph.meta["notes"][-1] == (
+    assert graph.meta["notes"] == (
         f"closed 11 modules to draw {count_boxes(graph)} boxes instead of {before}; "
-        "--level function opens all, --view auto:boxes=80 more"
+        "--level function opens all, --view auto:boxes=80 more",
     )
 
 
 def test_auto_opens_modules_of_a_class_together_or_the_first_of_them() -> None:
-    graph = residual_net(12)
+    graph = unlike_blocks(12)
     assert ops(auto(graph, boxes=30))[:8] == [
-        "conv2d",
-        "conv2d",
-        "batch_norm",
-        "relu",
-        "conv2d",
-        "batch_norm",
-        "+",
-        "1",
+        *("conv2d", "conv2d", "batch_norm", "relu", "conv2d", "batch_norm", "+", "1"),
     ]
     assert ops(auto(graph, boxes=20)) == ["conv2d", *map(str, range(12)), "mean", "linear", "cross_entropy"]
     assert ops(auto(graph, boxes=5)) == ["SmallResNet", "cross_entropy"]
     assert len(auto(graph, boxes=100).nodes) == 76
 
 
-def test_auto_without_modules_draws_everything() -> None:
-    graph = select(chain(100), items=ITEMS)
+def test_auto_draws_what_repeats_once() -> None:
+    graph = auto(residual_net(12))
+    block = ["conv2d", "batch_norm", "relu", "conv2d", "batch_norm", "+"]
+    assert ops(graph) == ["conv2d", *block, "mean", "linear", "cross_entropy"]
+    assert graph.meta["notes"] == ("what is alike is drawn once, with the numbers of the last: blocks.0 to blocks.11",)
+
+
+def test_auto_without_modules_or_loops_draws_everything() -> None:
+    s = Sketch()
+    y = s.value("x", (2,), kind="input")
+    for number in range(100):
+        z = s.value(None, (2,))
+        s.call(f"op{number}", [y], [z])
+        y = z
+    graph = select(s.graph(outputs=(y,)), items=ITEMS)
     assert len(graph.nodes) == 100
     assert "notes" not in graph.meta
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from render import text
 from render.families import sign
 from render.formats import register
-from render.labels import Wording
+from render.labels import Wording, repetition
 from render.views.closing import is_closed_module
 
 if TYPE_CHECKING:
@@ -122,4 +122,5 @@ class _Writer:
 
 def _scope_words(scope: Scope) -> str:
     name, kind = text.clean(scope.name), text.clean(scope.type)
-    return text.elide(" ".join(word for word in (name, kind if kind != name else "") if word) or scope.kind, 60)
+    words = " ".join(word for word in (name, kind if kind != name else "") if word) or scope.kind
+    return text.elide(" ".join(word for word in (words, repetition(scope)) if word), 60)

@@ -23,11 +23,12 @@ PORT_EDGE: Final = 6.0  # kept free at either corner of a box
 
 
 class Key(NamedTuple):
-    """What makes edges one net: the box they leave, which of several parallel ones they are, and their label."""
+    """What makes edges one net: the box they leave, which of several parallel ones they are, their label and way."""
 
     tail: int
     lane: int
     label: str
+    back: bool = False
 
 
 class Hop(NamedTuple):
@@ -167,14 +168,15 @@ def _keys(edges: Sequence[Edge], ends: dict[int, tuple[int, int]]) -> dict[int, 
     names = {index: _name(edges[index].label) for index in ends}
     only: dict[int, str] = {}
     for index, (tail, _) in ends.items():
-        if names[index]:
+        if names[index] and not edges[index].back:
             only[tail] = names[index] if only.get(tail, names[index]) == names[index] else ""
     parallel: dict[tuple[int, int], int] = {}
     keys: dict[int, Key] = {}
     for index, pair in sorted(ends.items(), key=lambda item: (edges[item[0]].order, item[0])):
         lane = parallel.get(pair, 0)
         parallel[pair] = lane + 1
-        keys[index] = Key(pair[0], lane, names[index] or only.get(pair[0], ""))
+        back = edges[index].back
+        keys[index] = Key(pair[0], lane, names[index] or ("" if back else only.get(pair[0], "")), back)
     return keys
 
 

@@ -11,7 +11,9 @@ from render import text
 from render.views import register
 from render.views.closing import close
 from render.views.collapse import collapse
+from render.views.fold import fold
 from render.views.prune import prune
+from render.views.roll import roll
 from render.views.subgraph import note
 from tracer.graph import Graph, Scope
 
@@ -20,10 +22,11 @@ MAX_BOXES: Final = 40  # more do not read in one figure
 
 @register("auto", help_text="the most detail that still reads: modules are opened until the budget is used", level=True)
 def auto(graph: Graph, *, boxes: int = MAX_BOXES) -> Graph:
-    """The graph at the level of functions where that is few enough boxes; otherwise with modules closed.
+    """The graph at the level of functions where that is few enough boxes; otherwise what repeats is drawn once.
 
-    Modules are opened from the outermost inwards: those of one class at one depth together, or the first of them alone
-    where there is no room for all. What was closed is added to `meta["notes"]`.
+    Loops are rolled and modules that are alike folded. Then modules are opened from the outermost inwards: those of one
+    class at one depth together, or the first of them alone where there is no room for all. What was closed is added to
+    `meta["notes"]`.
 
     Args:
         graph: Any graph.
@@ -33,15 +36,12 @@ def auto(graph: Graph, *, boxes: int = MAX_BOXES) -> Graph:
     before = count_boxes(whole)
     if before <= boxes:
         return whole
-    tree = _Tree.of(whole)
-    opened = _opened(tree, boxes - _outside(whole))
-    closing = _closing_scopes(whole, opened)
-    if not closing:
-        return whole
+    whole = fold(roll(whole))
+    closing = _closing_scopes(whole, _opened(_Tree.of(whole), boxes - _outside(whole)))
     closed = prune(close(whole, closing))
-    if count_boxes(closed) >= before:
-        return whole
     number = len({scope.id for scope in closing.values()})
+    if not number or count_boxes(closed) >= count_boxes(whole):
+        return whole
     modules = f"{text.count(number)} module{'' if number == 1 else 's'}"
     drawn = f"to draw {text.count(count_boxes(closed))} boxes instead of {text.count(before)}"
     return note(closed, f"closed {modules} {drawn}; --level function opens all, --view auto:boxes={2 * boxes} more")

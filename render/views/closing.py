@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from render.views.merging import copies
 from render.views.subgraph import scopes_of
 from tracer.graph import Graph, Node, Scope
 
@@ -55,11 +56,13 @@ class _Part:
 
 
 class _Inside:
-    """Who reads each value: looked up once for the whole graph."""
+    """Who reads each value, and how often each scope ran: looked up once for the whole graph."""
 
     def __init__(self, graph: Graph) -> None:
         self.ends = {*graph.outputs, *(() if graph.loss is None else (graph.loss.id,))}
         self.readers = graph.consumers
+        self.ran = copies(graph, weights=False)
+        self.weights = copies(graph, weights=True)
 
 
 def _parts(graph: Graph, closing: Mapping[int, Scope]) -> list[_Part]:
@@ -102,7 +105,7 @@ def _closed(graph: Graph, part: _Part, representative: dict[int, int], inside: _
         outputs=_outputs(graph, part, scope, made, inside),
         scope=scope.id,
         forward=forward,
-        attrs=_module_facts(graph, part, scope) if closed_module else _function_facts(part, scope),
+        attrs=_module_facts(graph, part, scope, inside) if closed_module else _function_facts(part, scope),
         cost=_total_cost(part.nodes),
         error=next((node.error for node in part.nodes if node.error is not None), None),
     )
@@ -143,23 +146,28 @@ def _outputs(graph: Graph, part: _Part, scope: Scope, made: dict[int, None], ins
     return tuple(first) + tuple(value for value in made if value not in first and is_met(value))
 
 
-def _module_facts(graph: Graph, part: _Part, scope: Scope) -> dict[str, object]:
-    read = dict.fromkeys(value for node in part.nodes for value in node.inputs)
-    found = (graph.value_by_id[value] for value in read)
-    parameters = sum(value.numel for value in found if value.kind == "parameter")
-    return {"type": scope.type, "parameters": parameters, "operations": _calls(graph, part)}
-
-
-def _calls(graph: Graph, part: _Part) -> int:
-    """How many functions the modules of the part called themselves; a kernel outside of any counts as one."""
-    outermost: dict[tuple[str, int], None] = {}
+def _module_facts(graph: Graph, part: _Part, scope: Scope, inside: _Inside) -> dict[str, object]:
+    sizes: dict[int, int] = {}
     for node in part.nodes:
-        call = scope = None if node.scope is None else graph.scope_by_id[node.scope]
+        each = inside.weights[node.scope] // inside.weights[scope.id]
+        found = (graph.value_by_id[value] for value in node.inputs)
+        sizes.update((value.id, each * value.numel) for value in found if value.kind == "parameter")
+    calls = _calls(graph, part)
+    operations = sum(inside.ran[node.scope] // inside.ran[scope.id] for node in calls)
+    return {"type": scope.type, "parameters": sum(sizes.values()), "operations": operations}
+
+
+def _calls(graph: Graph, part: _Part) -> Iterable[Node]:
+    """The first kernel of each function that the modules of the part called themselves; and kernels outside of any."""
+    outermost: dict[tuple[str, int], Node] = {}
+    for node in part.nodes:
+        call = None
+        scope = None if node.scope is None else graph.scope_by_id[node.scope]
         while scope is not None and scope.kind != "module":
-            call, scope = scope, None if scope.parent is None else graph.scope_by_id[scope.parent]
-        inside = call is not None and call.kind != "module"
-        outermost[("call", call.id) if inside and call is not None else ("kernel", node.id)] = None
-    return len(outermost)
+            call = scope if scope.kind == "function" else call
+            scope = None if scope.parent is None else graph.scope_by_id[scope.parent]
+        outermost.setdefault(("kernel", node.id) if call is None else ("call", call.id), node)
+    return outermost.values()
 
 
 def _function_facts(part: _Part, scope: Scope) -> dict[str, object]:
