@@ -10,8 +10,9 @@ from render import text
 from render.labels import Wording
 from render.scene import Box
 from render.views.closing import is_closed_module
-from render.views.merging import carried, copies
-from tracer.graph import Graph, Node, Scope
+from render.views.counts import parameters
+from render.views.merging import carried
+from tracer.graph import Graph, Scope
 
 Path = tuple[int, ...]
 
@@ -117,18 +118,7 @@ class Groups:
 
     @cached_property
     def _parameters(self) -> Mapping[int, int]:
-        """How many parameters are read in each group, shared ones counted once."""
-        found: dict[int, dict[int, int]] = {}
-        copied = copies(self.graph, weights=True)
-        for node in self.graph.nodes:
-            for scope in self._paths[node.id]:
-                each = copied[node.scope] // copied[scope]
-                found.setdefault(scope, {}).update({key: each * size for key, size in self._sizes(node).items()})
-        return {scope: sum(sizes.values()) for scope, sizes in found.items()}
-
-    def _sizes(self, node: Node) -> dict[int, int]:
-        values = (self.graph.value_by_id[value] for value in node.inputs)
-        return {value.id: value.numel for value in values if value.kind == "parameter"}
+        return parameters(self.graph)
 
 
 def _innermost(path: Path) -> str | None:
