@@ -24,6 +24,7 @@ from tracer.graph import Graph, Node, Value
 
 MAX_DATA_BOXES: Final = 40  # more tensors and operations than this do not read as one figure
 MAX_LR_RANKS: Final = 14  # a longer way from input to output is drawn from top to bottom
+TAG_HEIGHT: Final = 24.0
 _SLACK: Final = 1.08  # fonts differ: nobody measures text twice the same
 
 
@@ -43,7 +44,7 @@ def compose(graph: Graph, options: Options) -> Scene:
         description=_description(graph),
         boxes=draft.groups.boxes(boxes),
         edges=(*edges, *draft.gradients),
-        direction=options.direction or _direction(boxes, edges),
+        direction=options.direction or ("LR" if draft.groups.has_steps else _direction(boxes, edges)),
         background=options.theme.background,
         font=options.theme.font,
     )
@@ -149,6 +150,8 @@ class _Draft:
         if self.is_drawn(value.id):
             tail = f"v{value.id}"
             self._add(self._tensor(value))
+            if value.id in self.groups.shared:
+                tail = self._tag(value, node)
         else:
             tail = f"n{producer.id}" if producer is not None else ""
         self._connect(f"e{node.id}_{position}", tail, f"n{node.id}", value, position, self._reader_passes(node))
@@ -223,6 +226,13 @@ class _Draft:
             width=width + (height / 2 if pill else 0),
             height=height,
         )
+
+    def _tag(self, value: Value, reader: Node) -> str:
+        """Puts a small box with a tensor's name beside a reader, for a line across all columns; gives its id."""
+        group, box, lines = self.groups.of_node(reader.id), self.boxes[f"v{value.id}"], self.words.tag(value)
+        tag = replace(box, id=f"{box.id}_{group}", kind="tag", lines=lines, group=group, stroke_width=1.2, double=False)
+        self._add(replace(tag, width=_width(lines, 28, 14), height=TAG_HEIGHT))
+        return tag.id
 
     def _is_loss(self, value: Value) -> bool:
         return self.graph.loss is not None and value.id == self.graph.loss.id

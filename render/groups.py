@@ -11,7 +11,7 @@ from render.labels import Wording
 from render.scene import Box
 from render.views.closing import is_closed_module
 from render.views.counts import parameters
-from render.views.merging import carried
+from render.views.merging import carried, step
 from tracer.graph import Graph, Scope
 
 Path = tuple[int, ...]
@@ -110,6 +110,22 @@ class Groups:
                 counts[scope.id] = counts.get(scope.id, 0) + 1
         around = (scope.id for scope in self.graph.scopes if scope.kind != "function")
         return frozenset(scope for scope in around if counts.get(scope, 0) >= 2 and scope not in closed)
+
+    @cached_property
+    def has_steps(self) -> bool:
+        """Whether turns of a loop are columns."""
+        return any(step(scope) is not None for scope in self.graph.scopes)
+
+    @cached_property
+    def shared(self) -> frozenset[int]:
+        """Values from outside that several columns read: drawn once beside them, and as a tag in each."""
+        readers: dict[int, set[int]] = {}
+        for node in self.graph.nodes if self.has_steps else ():
+            columns = [scope.id for scope in self.graph.path(node.scope) if step(scope) is not None]
+            for value in node.inputs:
+                if value not in self.graph.producer:
+                    readers.setdefault(value, set()).update(columns[:1])
+        return frozenset(value for value, found in readers.items() if len(found) > 1)
 
     @cached_property
     def _carried(self) -> Mapping[int, int]:

@@ -15,7 +15,7 @@ from render.options import Style
 from render.scene import Text
 from render.theme import Theme
 from render.views.closing import is_closed_module
-from render.views.merging import alike, turns
+from render.views.merging import alike, step, turns
 from tracer.graph import Graph, Node, Scope, Stats, Value
 
 Lines = tuple[tuple[Text, ...], ...]
@@ -72,6 +72,11 @@ class Wording:
         """The lines of a tensor's box: name; shape or number; gradient."""
         rows = [self._name(value), self._facts(value), self._gradient(value)]
         return tuple(row for row in rows if row)
+
+    def tag(self, value: Value) -> Lines:
+        """The one line of a tag: the tensor's name, or its shape where it has none."""
+        run = text.name_run(self.names.get(value.id) or self.facts(value), DETAIL_SIZE[self.style], self.theme.text)
+        return ((run,),)
 
     def _name(self, value: Value) -> tuple[Text, ...]:
         name = self.names.get(value.id)
@@ -300,6 +305,8 @@ class Wording:
     def group(self, scope: Scope, parameters: int) -> Lines:
         """The title of an open module: name, type and how many parameters it has; of a loop, how often it ran."""
         details = []
+        if step(scope) is not None:
+            return ((text.run(text.clean(scope.name), 14.5, self.theme.text, bold=True),),)
         if scope.kind == "loop":
             title, kind = repetition(scope), "loop" if not alike(scope) else ""
             source = scope.source

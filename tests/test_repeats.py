@@ -10,13 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from render import draw
+from render.errors import RenderError
 from render.scene import Scene
 from render.views.closing import is_closed_module
 from render.views.collapse import collapse
 from render.views.fold import fold
-from render.views.merging import alike, carried, turns
+from render.views.merging import alike, carried, step, turns
 from render.views.repeats import Span, spans
 from render.views.roll import roll
+from render.views.time import time
 from tests.geometry import problems
 from tests.graphs import Sketch, chain, residual_net, shared
 from tracer.graph import Graph, Scope
@@ -69,13 +71,13 @@ def loop(length: int = 4, *, weights: Sequence[str] = ("W",), zero: bool = False
     s = Sketch()
     x, h = s.value("x", (length, 3), kind="input"), s.value("h0", (3,), kind="input")
     parameters = [s.value(name, (3, 3), kind="parameter", requires_grad=True, grad=1.0) for name in weights]
-    for step in range(length):
+    for number in range(length):
         names = [s.value(None, (3,)) for _ in range(4)]
-        s.call("[t]", [x], names[:1], line=3, attrs={"index": step})
-        first = [] if zero and not step else [h]
-        s.call("@", [parameters[step % len(weights)], *first], names[1:2], line=4)
+        s.call("[t]", [x], names[:1], line=3, attrs={"index": number})
+        first = [] if zero and not number else [h]
+        s.call("@", [parameters[number % len(weights)], *first], names[1:2], line=4)
         s.call("+", [names[1], names[0]], names[2:3], line=5)
-        h = s.value("h", (3,), grad=float(step), data=float(step))
+        h = s.value("h", (3,), grad=float(number), data=float(number))
         s.call("tanh", [names[2]], [h], line=6)
     loss = s.value("loss")
     s.call("sum", [h], [loss], line=7)
@@ -176,6 +178,62 @@ def test_what_reads_every_turn_reads_the_one_that_is_drawn_once() -> None:
 
 def test_twenty_thousand_steps_are_rolled() -> None:
     assert turns(only_loop(roll(chain(20_000)))) == 20_000
+
+
+# Along time.
+
+
+def columns(graph: Graph) -> list[Scope]:
+    return [scope for scope in graph.scopes if step(scope) is not None]
+
+
+def test_every_turn_is_a_column_with_its_number() -> None:
+    graph = time(loop(4))
+    assert [(scope.name, step(scope), scope.source and scope.source.line) for scope in columns(graph)] == [
+        *(("t = 0", 0, 3), ("t = 1", 1, 3), ("t = 2", 2, 3), ("t = 3", 3, 3)),
+    ]
+    assert graph.nodes == loop(4).nodes
+    assert "notes" not in graph.meta
+
+
+def test_turns_in_between_are_one_operation_that_hands_on_the_state() -> None:
+    graph = time(loop(200), steps=3)
+    assert ops(graph) == [*["[t]", "@", "+", "tanh"] * 2, "… 197 more", *["[t]", "@", "+", "tanh"], "sum"]
+    assert [step(scope) for scope in columns(graph)] == [0, 1, 199]
+    between = graph.nodes[8]
+    assert between.inputs == graph.nodes[7].outputs
+    assert between.outputs == graph.nodes[10].inputs[1:]
+    assert graph.meta["notes"] == ("not drawn: 197 turns in between; --view time:steps=6 draws more",)
+
+
+def test_a_reader_of_every_turn_reads_those_that_are_drawn_and_what_stands_for_the_others() -> None:
+    s = Sketch()
+    h, outs = s.value("h", (2,), kind="input"), []
+    for _ in range(6):
+        outs.append(s.value("h", (2,)))
+        s.call("tanh", [h], [outs[-1]], line=2)
+        h = outs[-1]
+    end = s.value("out", (6, 2))
+    s.call("stack", outs, [end], line=3)
+    graph = time(s.graph(outputs=(end,)), steps=3)
+    assert graph.nodes[-1].inputs == (outs[0], outs[1], outs[4], outs[5])
+
+
+def test_at_least_two_turns_are_drawn() -> None:
+    with pytest.raises(RenderError, match="time:steps must be 2 or more, not 1"):
+        time(loop(), steps=1)
+
+
+@pytest.mark.parametrize("steps", [2, 4, 6])
+def test_weights_stand_once_beside_the_columns_and_as_a_tag_in_each(steps: int) -> None:
+    scene = draw(loop(5), view=[("time", {"steps": steps})], show="params").scene
+    assert problems(scene) == []
+    assert scene.direction == "LR"
+    boxes = [box for box in scene.boxes if box.lines and box.lines[0][0].text == "W"]
+    assert [(box.kind, box.group is None) for box in boxes] == [("tensor", True)] + [("tag", False)] * min(steps, 5)
+    groups = [box for box in scene.boxes if box.kind == "group"]
+    assert [box.x for box in groups] == sorted(box.x for box in groups)
+    assert titles(scene) == [f"t = {number}" for number in (*range(min(steps, 5) - 1), 4)]
 
 
 # Modules that are alike.

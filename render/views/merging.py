@@ -25,6 +25,12 @@ def turns(scope: Scope) -> int:
     return found if isinstance(found, int) and found > 1 else 1
 
 
+def step(scope: Scope) -> int | None:
+    """Which turn of a loop the scope is, counted from 0, where each has a scope of its own; None for all else."""
+    found = scope.attrs.get("step") if scope.kind == "loop" else None
+    return found if isinstance(found, int) else None
+
+
 def alike(scope: Scope) -> tuple[str, ...]:
     """Names of the first and the last of the copies that a scope stands for; empty where the weights are the same."""
     found = scope.attrs.get("alike") if turns(scope) > 1 else None
@@ -66,7 +72,7 @@ def merged(graph: Graph, likeness: Likeness, accepts: Accepts, *, carries: bool)
         accepts: Says of a run, and the items of one of its turns, whether to draw it once.
         carries: Whether to say what each turn hands on to the next.
     """
-    plan = _Plan(graph, carries)
+    plan = Plan(graph, carries)
     for parent, inside in items(graph, likeness).items():
         if parent in plan.removed or (parent is not None and graph.scope_by_id[parent].parent in plan.removed):
             plan.removed.add(parent)
@@ -75,18 +81,14 @@ def merged(graph: Graph, likeness: Likeness, accepts: Accepts, *, carries: bool)
         while work:
             home, sequence = work.popleft()
             for span in spans([item.sign for item in sequence]):
-                rows = [sequence[start : start + span.period] for start in _starts(span.start, span.period, span.turns)]
-                run, last = _run(graph, rows)
+                rows = span.rows(sequence)
+                run, last = run_of(graph, rows)
                 if run is not None and accepts(run, rows[last]):
                     work.append((plan.merge(run, rows[last + 1 - len(run.turns) : last + 1], home), rows[last]))
     return plan.carried_out() if plan.nodes else graph
 
 
-def _starts(start: int, period: int, turns: int) -> Iterable[int]:
-    return range(start, start + period * turns, period)
-
-
-def _run(graph: Graph, rows: Sequence[Sequence[Item]]) -> tuple[Run | None, int]:
+def run_of(graph: Graph, rows: Sequence[Sequence[Item]]) -> tuple[Run | None, int]:
     """The run that rows of items are, and the number of its last row; a first row that flows otherwise is left out."""
     turns = [[node for item in row for node in item.nodes] for row in rows]
     for skipped in range(min(2, len(turns) - 1)):
@@ -97,7 +99,7 @@ def _run(graph: Graph, rows: Sequence[Sequence[Item]]) -> tuple[Run | None, int]
 
 
 @dataclass
-class _Plan:
+class Plan:
     """What is to be done to a graph.
 
     Attributes:
@@ -107,6 +109,7 @@ class _Plan:
         nodes: Operations of such turns, and which stays in place of each.
         values: Their results likewise.
         operands: Operands of operations that stay, where they change; None for one that falls away.
+        replaced: Operations that stand at the place of another, by its id.
         loops: New scopes, outer ones first.
         moved: Where scopes and operations lie now: by `("scope", id)` or `("node", id)`, the id of a new scope.
         facts: What scopes say of themselves besides, by id.
@@ -118,6 +121,7 @@ class _Plan:
     nodes: dict[int, int] = field(default_factory=dict)
     values: dict[int, int] = field(default_factory=dict)
     operands: dict[int, list[int | None]] = field(default_factory=dict)
+    replaced: dict[int, Node] = field(default_factory=dict)
     loops: dict[int, Scope] = field(default_factory=dict)
     moved: dict[tuple[str, int], int] = field(default_factory=dict)
     facts: dict[int, Mapping[str, Any]] = field(default_factory=dict)
@@ -145,9 +149,13 @@ class _Plan:
         if len(row) == 1 and row[0].scope is not None and row[0].scope.kind == "module":
             self.facts[row[0].scope.id] = facts
             return row[0].scope.id
+        return self.enclose(row, home, "", facts)
+
+    def enclose(self, row: Sequence[Item], home: int | None, name: str, facts: Mapping[str, Any]) -> int:
+        """Plans a new scope around items that lie in the scope `home`, and gives its id."""
         number = max((scope.id for scope in self.graph.scopes), default=-1) + 1 + len(self.loops)
         source = next((item.scope.source for item in row if item.scope is not None and item.scope.source), None)
-        self.loops[number] = Scope(number, home, "loop", source=source, attrs=facts)
+        self.loops[number] = Scope(number, home, "loop", name, source=source, attrs=facts)
         for item in row:
             key = ("node", item.nodes[0].id) if item.scope is None else ("scope", item.scope.id)
             self.moved[key] = number
@@ -172,7 +180,8 @@ class _Plan:
     def carried_out(self) -> Graph:
         """The graph as planned."""
         graph = self.graph
-        nodes = tuple(self._node(node) for node in graph.nodes if node.id not in self.nodes)
+        placed = (self.replaced.get(node.id, node) for node in graph.nodes)
+        nodes = tuple(self._node(node) for node in placed if node.id not in self.nodes)
         loss = None if graph.loss is None else self._value(graph.loss.id)
         touched = {value for node in nodes for value in node.inputs}
         changed = replace(

@@ -35,6 +35,11 @@ class Span:
     period: int
     turns: int
 
+    def rows(self, sequence: Sequence[Item]) -> list[Sequence[Item]]:
+        """The items of each turn."""
+        end = self.start + self.period * self.turns
+        return [sequence[at : at + self.period] for at in range(self.start, end, self.period)]
+
 
 @dataclass(frozen=True)
 class Likeness:

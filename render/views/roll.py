@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from typing import Final
 
 from render import text
 from render.views import register
@@ -29,7 +30,7 @@ def roll(graph: Graph, *, turns: int = 2) -> Graph:
         again = run.carried or run.weights
         return len(run.turns) >= max(2, turns) and run.same_weights and bool(again)
 
-    rolled = merged(graph, Likeness(_node, _scope, lambda item: None), is_loop, carries=True)
+    rolled = merged(graph, SAME_LINES, is_loop, carries=True)
     number = len(drawn_once(graph, rolled))
     loops = f"{text.count(number)} loops are" if number > 1 else "a loop is"
     return note(rolled, f"{loops} drawn once, with the numbers of the last turn") if number else graph
@@ -42,3 +43,6 @@ def _node(graph: Graph, node: Node) -> Hashable:
 def _scope(scope: Scope) -> Hashable:
     where = None if scope.source is None else (scope.source.file, scope.source.line, scope.source.column)
     return (scope.kind, scope.name, scope.type, where, scope.attrs.get("turns"))
+
+
+SAME_LINES: Final = Likeness(_node, _scope, lambda item: None)
