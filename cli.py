@@ -73,7 +73,7 @@ def picture_options(command: _Command) -> _Command:
     """Adds the options that say where and how to draw; the command gets them as one `Wish`."""
 
     def with_wish(outs: tuple[Path, ...], open_it: bool, **given: Any) -> None:
-        names = ("level", "depth", "view", "show", "hide", "direction", "theme", "engine")
+        names = ("level", "depth", "view", "show", "hide", "direction", "theme", "engine", "style")
         options = {name: given.pop(name) for name in names}
         command(wish=Wish(outs, open_it, options), **given)
 
@@ -82,6 +82,11 @@ def picture_options(command: _Command) -> _Command:
     choices: tuple[tuple[tuple[str, ...], dict[str, Any], str], ...] = (
         (("--open", "open_it"), {"is_flag": True}, "Open what was written."),
         (("--engine",), {"default": "layered", "metavar": "layered|dot"}, "Layout; dot needs Graphviz."),
+        (
+            ("--style",),
+            {"metavar": "data|operations"},
+            "Tensors as boxes between operations, or operations alone with shapes on the arrows; by default what fits.",
+        ),
         (("--theme",), {"default": "light", "metavar": "NAME"}, f"Colours: {', '.join(THEMES)}."),
         (("--direction",), {"metavar": "LR|TB"}, "Left to right or top to bottom; by default what fits."),
         (("--hide",), {"default": "", "metavar": "ITEM,.."}, "Leave these items out."),

@@ -23,7 +23,7 @@ def draw(graph: Graph, **options: Any) -> Drawing:
 
     Args:
         graph: As captured or loaded.
-        **options: `level`, `depth`, `view`, `show`, `hide`, `direction`, `theme` and `engine` as in
+        **options: `level`, `depth`, `view`, `show`, `hide`, `direction`, `theme`, `engine` and `style` as in
             `render.options.checked`; others are passed to the format (`scale` for PNG).
 
     Returns:

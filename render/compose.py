@@ -51,7 +51,9 @@ def compose(graph: Graph, options: Options) -> Scene:
 
 
 def choose_style(graph: Graph, options: Options) -> Style:
-    """`data` where it has at most 40 boxes and tensors have names to show, else `operations`."""
+    """What was asked for, or else `data` where it has at most 40 boxes and tensors have names to show."""
+    if options.style is not None:
+        return options.style
     if any(is_closed_module(node) for node in graph.nodes):
         return "operations"
     draft = _Draft(graph, options.theme, "data", options.items("data"))

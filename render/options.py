@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 from render.errors import RenderError, wrong_choice
 from render.scene import Direction
@@ -13,6 +13,7 @@ from render.views.asking import Asked, Wish, asked
 from render.views.levels import CHOICES
 
 Style = Literal["data", "operations"]
+STYLES: Final[tuple[Style, ...]] = get_args(Style)
 DIRECTIONS: Final[tuple[Direction, ...]] = ("LR", "TB")
 
 ITEMS: Final[dict[str, str]] = {
@@ -49,6 +50,8 @@ class Options:
         direction: `LR` (left to right), `TB` (top to bottom), or None to choose by the depth of the graph.
         theme: A theme or its name.
         engine: Name of the layout engine.
+        style: `data` (tensors are boxes, operations ovals), `operations` (operations are boxes, shapes stand on the
+            arrows), or None to choose by the size of the graph.
     """
 
     level: str = "auto"
@@ -59,6 +62,7 @@ class Options:
     direction: Direction | None = None
     theme: Theme = LIGHT
     engine: str = "layered"
+    style: Style | None = None
 
     def items(self, style: Style) -> frozenset[str]:
         """The items to draw in a style."""
@@ -79,6 +83,7 @@ def checked(
     direction: str | None = None,
     theme: str | Theme = "light",
     engine: str = "layered",
+    style: str | None = None,
 ) -> Options:
     """The options as a user gives them, checked.
 
@@ -91,6 +96,7 @@ def checked(
         direction: `LR` or `TB`, in any case; None to choose by the depth of the graph.
         theme: A theme or its name.
         engine: Name of a layout engine.
+        style: `data` or `operations`; None to choose by the size of the graph.
 
     Raises:
         RenderError: A choice that is not there; the message lists those that are.
@@ -104,8 +110,11 @@ def checked(
     flow = next((each for each in DIRECTIONS if direction is not None and each == str(direction).upper()), None)
     if direction is not None and flow is None:
         raise wrong_choice("direction", direction, DIRECTIONS)
+    drawn = next((each for each in STYLES if each == style), None)
+    if style is not None and drawn is None:
+        raise wrong_choice("style", style, STYLES)
     _check_engine(engine)
-    return Options(level, depth, asked(view), shown, hidden, flow, _theme(theme), engine)
+    return Options(level, depth, asked(view), shown, hidden, flow, _theme(theme), engine, drawn)
 
 
 _theme = theme  # the argument of `checked` has the same name

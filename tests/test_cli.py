@@ -104,6 +104,7 @@ def test_a_saved_graph_gives_the_same_picture_as_the_script(folder: Path) -> Non
         *(["--level", name] for name in ("module", "function", "kernel", "autograd")),
         *(["--view", name] for name in views()),
         ["--view", "skip", "--view", "collapse:depth=1,to=modules"],
+        *(["--style", name] for name in ("data", "operations")),
         *(["--direction", name] for name in ("LR", "TB")),
         ["--show", "values,source", "--hide", "gradients", "--depth", "1"],
     ],

@@ -211,6 +211,14 @@ def test_large_pictures_state_the_gradients_of_parameters_and_draw_their_way_on_
     assert ("cross_entropy", "fc2") in edges(shown, "gradient")
 
 
+def test_the_style_can_be_chosen() -> None:
+    assert "i2h" in said(composed(rnn_cell(), style="data").boxes)
+    assert "i2h" not in said(composed(rnn_cell(), style="operations").boxes)
+    assert "h" in said(composed(mlp(), style="data").boxes)
+    with pytest.raises(RenderError, match=r"unknown style: 'tensors' \(must be one of data, operations\)"):
+        draw(rnn_cell(), style="tensors")
+
+
 def test_deep_graphs_run_from_top_to_bottom() -> None:
     assert composed(chain(30)).direction == "TB"
     assert composed(chain(30), direction="lr").direction == "LR"
