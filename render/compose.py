@@ -124,7 +124,7 @@ class _Draft:
     def is_drawn(self, value_id: int) -> bool:
         """Whether a tensor has a box of its own."""
         value = self.graph.value_by_id[value_id]
-        if value_id in self.ends or value_id not in self.graph.producer:
+        if value_id in self.ends or value_id in self.words.kept or value_id not in self.graph.producer:
             return True
         if self.style == "operations":
             return False

@@ -16,6 +16,7 @@ from render.scene import Text
 from render.theme import Theme
 from render.views.closing import is_closed_module
 from render.views.merging import alike, step, turns
+from render.views.saved import Kept, kept
 from tracer.graph import Graph, Node, Scope, Stats, Value
 
 Lines = tuple[tuple[Text, ...], ...]
@@ -70,7 +71,7 @@ class Wording:
 
     def tensor(self, value: Value) -> Lines:
         """The lines of a tensor's box: name; shape or number; gradient."""
-        rows = [self._name(value), self._facts(value), self._gradient(value)]
+        rows = [self._name(value), self._facts(value), self._kept(value), self._gradient(value)]
         return tuple(row for row in rows if row)
 
     def tag(self, value: Value) -> Lines:
@@ -104,6 +105,22 @@ class Wording:
         if "values" in self.items and number is None and value.data is not None:
             words.append(_values(value.data))
         return " · ".join(word for word in words if word)
+
+    @cached_property
+    def kept(self) -> Mapping[int, Kept]:
+        """The tensors that are marked as kept for backward."""
+        return kept(self.graph)
+
+    def _kept(self, value: Value) -> tuple[Text, ...]:
+        """The bytes that it takes to keep a tensor for backward; where another shares its memory, which."""
+        mark = self.kept.get(value.id)
+        if mark is None:
+            return ()
+        if mark.storage == value.id:
+            return self._detail(f"kept {text.size(mark.bytes)}")
+        source = self._value(mark.storage).view_of if mark.storage in self.graph.value_by_id else None
+        name = self.names.get(mark.storage) or (self.names.get(source) if source is not None else None)
+        return self._detail(f"kept with {name or 'another'}")
 
     def _gradient(self, value: Value) -> tuple[Text, ...]:
         words = self.gradient(value) if "norms" in self.items else ""
