@@ -18,6 +18,7 @@ from render.labels import Lines, Wording
 from render.options import Options, Style
 from render.scene import Box, Direction, Edge, Scene
 from render.theme import Paint, Theme
+from render.views.backward import is_mirrored
 from render.views.closing import is_closed_module
 from render.views.merging import carried
 from tracer.graph import Graph, Node, Value
@@ -115,6 +116,8 @@ class _Draft:
         for scope in self.graph.scopes:
             for value, reader in carried(scope):
                 self._back(value, reader)
+        for node in self.graph.nodes if self.mirrored else ():
+            self._collect(node)
         if not self.graph.nodes:
             for value in dict.fromkeys((*self.graph.inputs, *self.graph.outputs)):
                 self._add(self._tensor(self.graph.value_by_id[value]))
@@ -139,11 +142,23 @@ class _Draft:
         value = self.graph.value_by_id[node.inputs[position]]
         if self.words.is_inline(node, position):
             return False
+        if self.mirrored and node.phase == "backward" and node.forward is not None:
+            return self._is_gradient(value)
         if value.id in self.graph.producer:
             return True
         if value.kind in ("parameter", "buffer"):
             return "params" in self.items and not is_closed_module(node)
         return value.kind != "constant" or "constants" in self.items
+
+    @cached_property
+    def mirrored(self) -> bool:
+        """Whether backward is drawn opposite forward."""
+        return is_mirrored(self.graph)
+
+    def _is_gradient(self, value: Value) -> bool:
+        """Whether the value was made in backward."""
+        producer = self.graph.producer.get(value.id)
+        return producer is not None and producer.phase == "backward"
 
     # Arrows.
 
@@ -177,10 +192,21 @@ class _Draft:
         color = self.theme.gradient if backward else self.theme.edge
         tip = tooltips.tensor(value, self.words.names.get(value.id, ""))
         edge = Edge(id, tail, head, order=order, color=color, dashed=backward, tooltip=tip)
-        self.edges.append(edge)
-        if passes and value.grad is not None and {"gradients", "backward"} & self.items == {"gradients"}:
+        self.edges.append(replace(edge, against=self.mirrored and backward))
+        drawn = {"gradients", "backward"} & self.items == {"gradients"} and not self.mirrored
+        if passes and drawn and value.grad is not None:
             gradient = Edge(f"g{id[1:]}", head, tail, "gradient", order, twin=id, color=self.theme.gradient)
             self.gradients.append(replace(gradient, width=1.3, dashed=True, tooltip=self.words.gradient(value)))
+
+    def _collect(self, node: Node) -> None:
+        """The ways of gradients from a backward operation into the parameters and inputs that its forward one read."""
+        forward = None if node.forward is None else self.graph.node_by_id.get(node.forward)
+        for value_id in dict.fromkeys(forward.inputs) if forward is not None and node.phase == "backward" else ():
+            value = self.graph.value_by_id[value_id]
+            if value.grad is not None and value_id not in self.graph.producer and f"v{value_id}" in self.boxes:
+                edge = Edge(f"a{node.id}_{value_id}", f"n{node.id}", f"v{value_id}", color=self.theme.gradient)
+                tip = self.words.gradient(value)
+                self.edges.append(replace(edge, dashed=True, against=True, tooltip=tip))
 
     def _back(self, value: int, reader: int) -> None:
         """The way of what one turn of a loop hands on to the next."""
@@ -295,7 +321,8 @@ def _width(lines: Lines, least: float, pad: float) -> float:
 def _direction(boxes: Sequence[Box], edges: Sequence[Edge]) -> Direction:
     """Left to right unless the longest way is too long for a page."""
     ranks = {box.id: 0 for box in boxes}
-    for edge in (edge for edge in edges if not edge.back):  # in the order of the run: tails are settled before heads
+    ahead = (edge for edge in edges if not edge.back and not edge.against)
+    for edge in ahead:  # in the order of the run, so that every tail is settled before its head is
         ranks[edge.head] = max(ranks[edge.head], ranks[edge.tail] + 1)
     return "LR" if max(ranks.values(), default=0) < MAX_LR_RANKS else "TB"
 

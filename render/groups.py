@@ -9,6 +9,7 @@ from functools import cached_property
 from render import text
 from render.labels import Wording
 from render.scene import Box
+from render.views.backward import is_mirrored
 from render.views.closing import is_closed_module
 from render.views.counts import parameters
 from render.views.merging import carried, step
@@ -31,7 +32,7 @@ class Groups:
 
     def of_node(self, node: int) -> str | None:
         """Scene id of the group an operation lies in."""
-        return _innermost(self._paths[node])
+        return self._pairs.get(node) or _innermost(self._paths[node])
 
     def of_value(self, value: int) -> str | None:
         """Scene id of the group a tensor lies in: the innermost around what makes it and everything that reads it.
@@ -60,12 +61,38 @@ class Groups:
 
     def boxes(self, boxes: Sequence[Box]) -> tuple[Box, ...]:
         """`boxes`, with the boxes of the groups they lie in before them, the outer ones first."""
-        used = {box.group for box in boxes}
+        pairs = self._pair_boxes()
+        used = {box.group for box in (*pairs, *boxes)}
         paths = dict.fromkeys(path for path in self._paths.values() if _innermost(path) in used)
         needed = {scope for path in paths for scope in path}
-        first = {box.group: box.order for box in reversed(boxes)}
+        first = {box.group: box.order for box in reversed((*pairs, *boxes))}
         opened = [self._box(scope, first) for scope in self.graph.scopes if scope.id in needed]
-        return (*opened, *boxes)
+        return (*opened, *pairs, *boxes)
+
+    @cached_property
+    def _pairs(self) -> Mapping[int, str]:
+        """Where backward is drawn opposite forward: the group of each two, by either's id."""
+        if not is_mirrored(self.graph):
+            return {}
+        two = [(node.forward, node.id) for node in self.graph.nodes if node.phase == "backward"]
+        return {node: f"p{pair[0]}" for pair in two if pair[0] is not None for node in pair if node is not None}
+
+    def _pair_boxes(self) -> tuple[Box, ...]:
+        paint = self.words.theme.group
+        forward = {group: node for node, group in self._pairs.items() if group == f"p{node}"}
+        return tuple(
+            Box(
+                id=group,
+                kind="group",
+                outline="rounded",
+                fill=paint.fill,
+                stroke=paint.stroke,
+                stroke_width=0.8,
+                group=_innermost(self._paths[node]),
+                order=node,
+            )
+            for group, node in forward.items()
+        )
 
     def _box(self, scope: Scope, first: Mapping[str | None, int]) -> Box:
         lines = self.words.group(scope, self._parameters.get(scope.id, 0))

@@ -233,7 +233,8 @@ class Wording:
 
     def _module_title(self, node: Node) -> str:
         scope = self._scope(node)
-        return _short_name(scope) if scope is not None else text.clean(node.op)
+        name = _short_name(scope) if scope is not None else text.clean(node.op)
+        return f"{name} backward" if node.phase == "backward" else name
 
     def _details(self, node: Node) -> list[str]:
         found = []

@@ -97,6 +97,8 @@ class Edge:
         width: Line width.
         dashed: Whether the line is dashed.
         back: Whether it leads back to what ran before: to the next turn of a loop that is drawn once.
+        against: Whether it runs against the flow, from right to left or upwards, on purpose: layout places it as if it
+            led from `head` to `tail`.
         tooltip: Longer text for formats that have one.
         path: Set by layout: the start, then three points for each cubic Bezier piece (two controls and its end).
     """
@@ -113,6 +115,7 @@ class Edge:
     width: float = 1.4
     dashed: bool = False
     back: bool = False
+    against: bool = False
     tooltip: str = ""
     path: tuple[Point, ...] = ()
 

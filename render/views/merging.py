@@ -109,6 +109,7 @@ class Plan:
         nodes: Operations of such turns, and which stays in place of each.
         values: Their results likewise.
         operands: Operands of operations that stay, where they change; None for one that falls away.
+        starts: For scopes in a turn that stays: what stands in place of results of the turn before, inner loops last.
         replaced: Operations that stand at the place of another, by its id.
         loops: New scopes, outer ones first.
         moved: Where scopes and operations lie now: by `("scope", id)` or `("node", id)`, the id of a new scope.
@@ -121,6 +122,7 @@ class Plan:
     nodes: dict[int, int] = field(default_factory=dict)
     values: dict[int, int] = field(default_factory=dict)
     operands: dict[int, list[int | None]] = field(default_factory=dict)
+    starts: dict[int, list[Mapping[int, int | None]]] = field(default_factory=dict)
     replaced: dict[int, Node] = field(default_factory=dict)
     loops: dict[int, Scope] = field(default_factory=dict)
     moved: dict[tuple[str, int], int] = field(default_factory=dict)
@@ -134,10 +136,24 @@ class Plan:
                 self.nodes[node.id] = stays.id
                 self.values.update(zip(node.outputs, stays.outputs, strict=False))
         self.removed.update(item.scope.id for row in rows[:-1] for item in row if item.scope is not None)
+        starts: dict[int, int | None] = {}
         for carried in run.carried:
             reader = kept[carried.read[0]]
-            self.operands.setdefault(reader.id, list(reader.inputs))[carried.read[1]] = self._initial(run, carried)
+            start = starts[reader.inputs[carried.read[1]]] = self._initial(run, carried)
+            self.operands.setdefault(reader.id, list(reader.inputs))[carried.read[1]] = start
+        for scope in self._within(kept, home):
+            self.starts.setdefault(scope, []).append(starts)
         return self._describe(rows[-1], self._facts(run, rows), home)
+
+    def _within(self, nodes: Iterable[Node], home: int | None) -> set[int]:
+        """The scopes that lie in `home` and hold some of the operations."""
+        found: set[int] = set()
+        for node in nodes:
+            scope = node.scope
+            while scope is not None and scope != home and scope not in found:
+                found.add(scope)
+                scope = self.graph.scope_by_id[scope].parent
+        return found
 
     def _initial(self, run: Run, carried: Carried) -> int | None:
         """What stands in place of a carried operand: what the first turn read, as an outer run has changed it."""
@@ -240,7 +256,11 @@ class Plan:
         if "carried" in facts:
             pairs = ((self._value(value), _followed(self.nodes, node)) for value, node in facts["carried"])
             facts["carried"] = tuple(dict.fromkeys(pairs))
-        return replace(scope, inputs=self._values(scope.inputs), outputs=self._values(scope.outputs), attrs=facts)
+        inputs: list[int | None] = list(scope.inputs)
+        for starts in reversed(self.starts.get(scope.id, ())):
+            inputs = [each if each is None else starts.get(each, each) for each in inputs]
+        given = self._values(each for each in inputs if each is not None)
+        return replace(scope, inputs=given, outputs=self._values(scope.outputs), attrs=facts)
 
 
 def _followed(instead: Mapping[int, int], what: int) -> int:
