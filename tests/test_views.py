@@ -31,7 +31,7 @@ def names(graph: Graph, values: tuple[int, ...]) -> list[str | None]:
 
 
 def test_an_unknown_view_is_an_error_with_the_choices() -> None:
-    with pytest.raises(RenderError, match=r"'colapse'.*autograd, collapse, .*did you mean 'collapse'"):
+    with pytest.raises(RenderError, match=r"'colapse'.*one of auto, autograd, .*did you mean 'collapse'"):
         get("colapse")
 
 
