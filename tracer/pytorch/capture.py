@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any, Final
@@ -21,8 +20,8 @@ from tracer.pytorch.backward import BackwardWatch
 from tracer.pytorch.calls import CallMode
 from tracer.pytorch.garbage import collected_as_before
 from tracer.pytorch.gradients import Gradients
-from tracer.pytorch.internals import Quietly, modes, sequence_number
-from tracer.pytorch.kernels import CompilerSafeKernelMode, KernelMode
+from tracer.pytorch.internals import Quietly, leave_to_python, modes, sequence_number
+from tracer.pytorch.kernels import KernelMode
 from tracer.pytorch.lane import APART, Lane
 from tracer.pytorch.materials import Keeper
 from tracer.pytorch.modules import ModuleWatch
@@ -34,6 +33,9 @@ from tracer.pytorch.tensors import TensorTable, tensors_in
 from tracer.pytorch.threads import ThreadWatch
 from tracer.pytorch.transcript import transcribe
 from tracer.recording import Recording
+
+# All that the compiler must not try to compile: what our modes call is called by these.
+_HANDLERS: Final = (CallMode.__torch_function__, KernelMode.__torch_dispatch__)
 
 
 class TorchBackend:
@@ -71,6 +73,7 @@ class TorchBackend:
     def start(self) -> None:
         """Enters the modes, installs the hooks."""
         self._patches.put(torch, "compile", self._before_compiling(torch.compile))
+        self._patches.put(torch.Tensor, "as_subclass", self._as_class(torch.Tensor.as_subclass))
         for name in ("cond", "while_loop"):
             self._patches.put(torch, name, self._as_one(getattr(torch, name)))
         self._patches.put(torch.utils, "swap_tensors", self._swap(torch.utils.swap_tensors))
@@ -144,9 +147,8 @@ class TorchBackend:
         """Enters the modes of a thread, in that thread."""
         lane.sequence = sequence_number()
         self.tape.events.append((SEQUENCE, lane.sequence + lane.base))
-        compiles = "torch._dynamo" in sys.modules
-        kernels = CompilerSafeKernelMode if compiles else KernelMode
-        modes = [lane.calls, kernels(self, lane)]
+        leave_to_python(_HANDLERS)
+        modes = [lane.calls, KernelMode(self, lane)]
         for mode in modes:
             mode.__enter__()
         return modes
@@ -225,16 +227,32 @@ class TorchBackend:
         return run
 
     def _before_compiling(self, compile_: Callable[..., Any]) -> Callable[..., Any]:
-        """`torch.compile`, before which the mode is made safe for it."""
+        """`torch.compile`, whose compiler is told to leave our modes alone."""
 
         @functools.wraps(compile_)
         def run(*args: Any, **kwargs: Any) -> Any:
-            for mode in self._modes[1:]:
-                mode.__class__ = CompilerSafeKernelMode
             self.recording.note(self.EAGERLY)
-            return compile_(*args, **kwargs)
+            compiled = compile_(*args, **kwargs)
+            leave_to_python(_HANDLERS)
+            return compiled
 
         return run
+
+    def _as_class(self, real: Callable[..., Any]) -> Callable[..., Any]:
+        """`as_subclass`, by which torch gives results the author's class: the same value, which no mode is told of."""
+
+        @functools.wraps(real)
+        def as_subclass(tensor: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
+            result = real(tensor, *args, **kwargs)
+            lane = self.lane_here()
+            if lane is not None and not lane.off:
+                with torch._C.DisableTorchFunction():
+                    value = self.table.find(tensor)
+                    if value is not None:
+                        self.table.bind(result, value)
+            return result
+
+        return as_subclass
 
     def _as_one(self, control_flow: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(control_flow)

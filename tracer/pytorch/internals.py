@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 import torch
@@ -53,6 +54,15 @@ def modes() -> tuple[list[Any], list[Any]]:
     overrides: Any = torch.overrides
     dispatch: Any = torch.utils._python_dispatch
     return overrides._get_current_function_mode_stack(), dispatch._get_current_dispatch_mode_stack()
+
+
+def leave_to_python(functions: Iterable[Any]) -> None:
+    """Tells the compiler, if the program has loaded it, to compile neither these functions nor what they call."""
+    frames: Any = sys.modules.get("torch._C._dynamo.eval_frame")
+    if frames is not None and "torch._dynamo" in sys.modules:
+        strategy = frames._FrameExecStrategy(frames._FrameAction.SKIP, frames._FrameAction.SKIP)
+        for function in functions:
+            frames.set_code_exec_strategy(function.__code__, strategy)
 
 
 class Quietly:

@@ -256,17 +256,6 @@ class KernelMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return value
 
 
-class CompilerSafeKernelMode(KernelMode):  # type: ignore[no-untyped-call]
-    """The same, for a program that uses the compiler: wrapped, so that the compiler does not try to compile us."""
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        return True
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        return KernelMode.__torch_dispatch__(self, func, types, args, kwargs)
-
-
 def _without_tensors(nest: Any) -> Any:
     """The arguments of a kernel with a mark in the place of each tensor."""
     if isinstance(nest, torch.Tensor):
