@@ -21,7 +21,7 @@ from render.layout import EngineMissing, LayoutTimeout
 from render.options import ITEMS
 from render.theme import names as theme_names
 from render.theme import themes
-from render.views import views
+from render.views import View, asking, views
 from tracer import script
 
 Select = Union[Literal["all", "first", "last"], int]
@@ -92,7 +92,8 @@ def picture_options(command: _Command) -> _Command:
     """Adds the options that say where and how to draw; the command gets them as one `Wish`."""
 
     def with_wish(outs: tuple[Path, ...], open_it: bool, **given: Any) -> None:
-        options = {name: given.pop(name) for name in ("level", "depth", "show", "hide", "direction", "theme", "engine")}
+        names = ("level", "depth", "view", "show", "hide", "direction", "theme", "engine", "style")
+        options = {name: given.pop(name) for name in names}
         own = {name: given.pop(name) for name in formats.options()}
         own = {name: value for name, value in own.items() if value is not None}
         command(wish=Wish(outs, open_it, options, own), **given)
@@ -103,6 +104,11 @@ def picture_options(command: _Command) -> _Command:
         (("--open", "open_it"), {"is_flag": True}, "Open what was written."),
         (("--engine",), {"default": "layered", "metavar": "layered|dot"}, "Layout; dot needs Graphviz."),
         (
+            ("--style",),
+            {"metavar": "data|operations"},
+            "Tensors as boxes between operations, or operations alone with shapes on the arrows; by default what fits.",
+        ),
+        (
             ("--theme",),
             {"default": "light", "metavar": "NAME|FILE.toml"},
             f"Colours: {', '.join(theme_names())}, or your own in a file.",
@@ -110,6 +116,11 @@ def picture_options(command: _Command) -> _Command:
         (("--direction",), {"metavar": "LR|TB"}, "Left to right or top to bottom; by default what fits."),
         (("--hide",), {"default": "", "metavar": "ITEM,.."}, "Leave these items out."),
         (("--show",), {"default": "", "metavar": "ITEM,.."}, f"Draw these items too: {', '.join(ITEMS)}."),
+        (
+            ("--view",),
+            {"multiple": True, "metavar": "NAME[:OPTION=VALUE,..]"},
+            "Apply this view; may be repeated, applied in order (graphtrace list views).",
+        ),
         (("--depth",), {"type": int, "metavar": "N"}, "Close modules that are nested deeper."),
         (
             ("--level",),
@@ -228,11 +239,22 @@ def list_command(what: str) -> None:
         entries = {name: described_format(each) for name, each in formats.formats().items()}
     elif what == "demos":
         entries = {name: demo_models.about(name) for name in demo_models.available()}
+    elif what == "views":
+        entries = dict(row for each in views().values() for row in described_view(each))
     else:
-        entries = {name: each.help for name, each in (themes() if what == "themes" else views()).items()}
+        entries = {name: each.help for name, each in themes().items()}
     width = max(map(len, entries))
     for name, text in entries.items():
         click.echo(f"{name:<{width}}  {text}")
+
+
+def described_view(view: View) -> Iterator[tuple[str, str]]:
+    """What a view does, and under it a row for each option, as it is written."""
+    yield view.name, view.help
+    for option in asking.options(view).values():
+        default = ",".join(option.default) if isinstance(option.default, tuple) else option.default
+        usual = "" if default in (None, "") else f"  [default: {default}]"
+        yield f"  {view.name}:{option.usage}", f"{option.help}{usual}"
 
 
 def described_format(found: formats.Format) -> str:

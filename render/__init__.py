@@ -23,8 +23,8 @@ def draw(graph: Graph, **options: Any) -> Drawing:
 
     Args:
         graph: As captured or loaded.
-        **options: `level`, `depth`, `show`, `hide`, `direction`, `theme` and `engine` as in `render.options.Options`;
-            others are passed to the format (`dpi` for PNG).
+        **options: `level`, `depth`, `view`, `show`, `hide`, `direction`, `theme`, `engine` and `style` as in
+            `render.options.checked`; others are passed to the format (`dpi` for PNG).
 
     Returns:
         A `Drawing`: `.render(format)`, `.save(path)`, `.scene`, `.notes`.

@@ -66,7 +66,7 @@ def _legend(scene: Scene, theme: Theme, y: float) -> tuple[list[Label], list[Edg
     samples: list[Edge] = []
     x = _MARGIN
     for edge, words, color in _arrows(scene, theme):
-        ends = (x + _SAMPLE, x) if edge.kind == "gradient" else (x, x + _SAMPLE)
+        ends = (x + _SAMPLE, x) if edge.kind == "gradient" or edge.against else (x, x + _SAMPLE)
         samples.append(replace(edge, id=f"legend{len(samples)}", tail="", head="", twin=None, label=None, tooltip=""))
         samples[-1] = replace(samples[-1], path=_straight(ends[0], ends[1], y - 4.5))
         labels.append(_label(words, color, x + _SAMPLE + 7, y))
@@ -83,7 +83,8 @@ def _arrows(scene: Scene, theme: Theme) -> list[tuple[Edge, str, str]]:
     gradient = next((edge for edge in scene.edges if edge.kind == "gradient"), None)
     backward = next((edge for edge in scene.edges if edge.kind == "value" and edge.dashed), None)
     found = [(plain, "value", theme.text), (gradient, "gradient", theme.gradient_text)]
-    found += [(backward, "value in backward", theme.gradient_text)]
+    words = "gradient" if backward is not None and backward.against else "value in backward"
+    found += [(backward, words, theme.gradient_text)]
     return [(edge, words, color) for edge, words, color in found if edge is not None]
 
 

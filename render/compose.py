@@ -19,11 +19,14 @@ from render.options import Options, Style
 from render.painting import cell_width
 from render.scene import Box, Direction, Edge, Outline, Scene
 from render.theme import Paint, Theme
-from render.views.collapse import is_closed_module
+from render.views.backward import is_mirrored
+from render.views.closing import is_closed_module
+from render.views.merging import carried
 from tracer.graph import Graph, Node, Value
 
 MAX_DATA_BOXES: Final = 40  # more tensors and operations than this do not read as one figure
 MAX_LR_RANKS: Final = 14  # a longer way from input to output is drawn from top to bottom
+TAG_HEIGHT: Final = 24.0
 _SLACK: Final = 1.08  # fonts differ: nobody measures text twice the same
 
 
@@ -43,14 +46,19 @@ def compose(graph: Graph, options: Options) -> Scene:
         description=_description(graph),
         boxes=draft.groups.boxes(boxes),
         edges=(*edges, *draft.gradients),
-        direction=options.direction or options.theme.direction or _direction(boxes, edges),
+        direction=options.direction
+        or ("LR" if draft.groups.has_steps else None)
+        or options.theme.direction
+        or _direction(boxes, edges),
         background=options.theme.background,
         font=options.theme.font,
     )
 
 
 def choose_style(graph: Graph, options: Options) -> Style:
-    """`data` where it has at most 40 boxes and tensors have names to show, else `operations`."""
+    """What was asked for, or else `data` where it has at most 40 boxes and tensors have names to show."""
+    if options.style is not None:
+        return options.style
     if any(is_closed_module(node) for node in graph.nodes):
         return "operations"
     draft = _Draft(graph, options.theme, "data", options.items("data"))
@@ -109,6 +117,11 @@ class _Draft:
             for position, value in enumerate(dict.fromkeys(node.outputs)):
                 if self.is_drawn(value):
                     self._result(node, position, self.graph.value_by_id[value])
+        for scope in self.graph.scopes:
+            for value, reader in carried(scope):
+                self._back(value, reader)
+        for node in self.graph.nodes if self.mirrored else ():
+            self._collect(node)
         if not self.graph.nodes:
             for value in dict.fromkeys((*self.graph.inputs, *self.graph.outputs)):
                 self._add(self._tensor(self.graph.value_by_id[value]))
@@ -118,7 +131,7 @@ class _Draft:
     def is_drawn(self, value_id: int) -> bool:
         """Whether a tensor has a box of its own."""
         value = self.graph.value_by_id[value_id]
-        if value_id in self.ends or value_id not in self.graph.producer:
+        if value_id in self.ends or value_id in self.words.kept or value_id not in self.graph.producer:
             return True
         if self.style == "operations":
             return False
@@ -133,11 +146,23 @@ class _Draft:
         value = self.graph.value_by_id[node.inputs[position]]
         if self.words.is_inline(node, position):
             return False
+        if self.mirrored and node.phase == "backward" and node.forward is not None:
+            return self._is_gradient(value)
         if value.id in self.graph.producer:
             return True
         if value.kind in ("parameter", "buffer"):
             return "params" in self.items and not is_closed_module(node)
         return value.kind != "constant" or "constants" in self.items
+
+    @cached_property
+    def mirrored(self) -> bool:
+        """Whether backward is drawn opposite forward."""
+        return is_mirrored(self.graph)
+
+    def _is_gradient(self, value: Value) -> bool:
+        """Whether the value was made in backward."""
+        producer = self.graph.producer.get(value.id)
+        return producer is not None and producer.phase == "backward"
 
     # Arrows.
 
@@ -146,6 +171,8 @@ class _Draft:
         if self.is_drawn(value.id):
             tail = f"v{value.id}"
             self._add(self._tensor(value))
+            if value.id in self.groups.shared:
+                tail = self._tag(value, node)
         else:
             tail = f"n{producer.id}" if producer is not None else ""
         self._connect(f"e{node.id}_{position}", tail, f"n{node.id}", value, position, self._reader_passes(node))
@@ -169,10 +196,32 @@ class _Draft:
         color = self.theme.gradient if backward else self.theme.edge
         tip = tooltips.tensor(value, self.words.names.get(value.id, ""))
         edge = Edge(id, tail, head, order=order, color=color, dashed=backward, tooltip=tip)
-        self.edges.append(edge)
-        if passes and value.grad is not None and {"gradients", "backward"} & self.items == {"gradients"}:
+        self.edges.append(replace(edge, against=self.mirrored and backward))
+        drawn = {"gradients", "backward"} & self.items == {"gradients"} and not self.mirrored
+        if passes and drawn and value.grad is not None:
             gradient = Edge(f"g{id[1:]}", head, tail, "gradient", order, twin=id, color=self.theme.gradient)
             self.gradients.append(replace(gradient, width=1.3, dashed=True, tooltip=self.words.gradient(value)))
+
+    def _collect(self, node: Node) -> None:
+        """The ways of gradients from a backward operation into the parameters and inputs that its forward one read."""
+        forward = None if node.forward is None else self.graph.node_by_id.get(node.forward)
+        for value_id in dict.fromkeys(forward.inputs) if forward is not None and node.phase == "backward" else ():
+            value = self.graph.value_by_id[value_id]
+            if value.grad is not None and value_id not in self.graph.producer and f"v{value_id}" in self.boxes:
+                edge = Edge(f"a{node.id}_{value_id}", f"n{node.id}", f"v{value_id}", color=self.theme.gradient)
+                tip = self.words.gradient(value)
+                self.edges.append(replace(edge, dashed=True, against=True, tooltip=tip))
+
+    def _back(self, value: int, reader: int) -> None:
+        """The way of what one turn of a loop hands on to the next."""
+        producer = self.graph.producer.get(value)
+        tail = f"v{value}" if self.is_drawn(value) else "" if producer is None else f"n{producer.id}"
+        node = self.graph.node_by_id.get(reader)
+        if node is None or tail not in self.boxes:
+            return
+        edge = Edge(f"e{reader}_back{value}", tail, f"n{reader}", order=len(node.inputs), color=self.theme.edge)
+        tip = tooltips.tensor(self.graph.value_by_id[value], self.words.names.get(value, ""))
+        self.edges.append(replace(edge, label=self.words.next_turn, back=True, tooltip=tip))
 
     def _reader_passes(self, node: Node) -> bool:
         """Whether a gradient came back through the operation; one that nothing came back to sent none on."""
@@ -212,6 +261,13 @@ class _Draft:
             width=width + (height / 2 if outline == "pill" else 0),
             height=height,
         )
+
+    def _tag(self, value: Value, reader: Node) -> str:
+        """Puts a small box with a tensor's name beside a reader, for a line across all columns; gives its id."""
+        group, box, lines = self.groups.of_node(reader.id), self.boxes[f"v{value.id}"], self.words.tag(value)
+        tag = replace(box, id=f"{box.id}_{group}", kind="tag", lines=lines, group=group, stroke_width=1.2, double=False)
+        self._add(replace(tag, width=_width(lines, 28, 14), height=TAG_HEIGHT))
+        return tag.id
 
     def _is_loss(self, value: Value) -> bool:
         return self.graph.loss is not None and value.id == self.graph.loss.id
@@ -278,7 +334,8 @@ def _width(lines: Lines, least: float, pad: float) -> float:
 def _direction(boxes: Sequence[Box], edges: Sequence[Edge]) -> Direction:
     """Left to right unless the longest way is too long for a page."""
     ranks = {box.id: 0 for box in boxes}
-    for edge in edges:  # in the order of the run, so that every tail is settled before its head is
+    ahead = (edge for edge in edges if not edge.back and not edge.against)
+    for edge in ahead:  # in the order of the run, so that every tail is settled before its head is
         ranks[edge.head] = max(ranks[edge.head], ranks[edge.tail] + 1)
     return "LR" if max(ranks.values(), default=0) < MAX_LR_RANKS else "TB"
 

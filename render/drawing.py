@@ -37,8 +37,10 @@ class Drawing:
     @cached_property
     def view(self) -> Graph:
         """The part of the graph that is drawn, at the level that is drawn."""
-        items = self.options.items("data")
-        return select(self.graph, level=self.options.level, depth=self.options.depth, items=items)
+        options = self.options
+        return select(
+            self.graph, level=options.level, depth=options.depth, items=options.items("data"), views=options.view
+        )
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -22,3 +22,19 @@ def wrong_choice(what: str, given: object, allowed: Iterable[str]) -> RenderErro
     near = difflib.get_close_matches(str(given).lower(), choices, n=1, cutoff=0.6)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     return RenderError(f"unknown {what}: {given!r} (must be one of {', '.join(choices)}){hint}")
+
+
+def no_match(what: str, pattern: str, names: Iterable[str]) -> RenderError:
+    """The error for a pattern that fits none of `names`; the message shows the nearest, or the first few.
+
+    Args:
+        what: What is being looked for (`module`).
+        pattern: What the user wrote.
+        names: All there are, in the order to list them; repeats and empty ones are left out.
+    """
+    known = tuple(dict.fromkeys(name for name in names if name))
+    if not known:
+        return RenderError(f"no {what} matches {pattern!r}: there is none in this graph")
+    near = difflib.get_close_matches(pattern, known, n=3, cutoff=0.5)
+    listed = ", ".join(near or known[:8]) + (", ..." if not near and len(known) > 8 else "")
+    return RenderError(f"no {what} matches {pattern!r} ({'nearest are' if near else 'there are'} {listed})")

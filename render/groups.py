@@ -1,4 +1,4 @@
-"""Which boxes lie together in the box of an open module, and what that box says."""
+"""Which boxes lie together in the box of an open module or a loop, and what that box says."""
 
 from __future__ import annotations
 
@@ -9,15 +9,18 @@ from functools import cached_property
 from render import text
 from render.labels import Wording
 from render.scene import Box
-from render.views.collapse import is_closed_module
-from tracer.graph import Graph, Node, Scope
+from render.views.backward import is_mirrored
+from render.views.closing import is_closed_module
+from render.views.counts import parameters
+from render.views.merging import carried, step
+from tracer.graph import Graph, Scope
 
 Path = tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class Groups:
-    """The open modules of a graph that at least two operations lie in.
+    """The open modules and the loops of a graph that at least two operations lie in.
 
     Attributes:
         graph: As it is drawn.
@@ -29,7 +32,7 @@ class Groups:
 
     def of_node(self, node: int) -> str | None:
         """Scene id of the group an operation lies in."""
-        return _innermost(self._paths[node])
+        return self._pairs.get(node) or _innermost(self._paths[node])
 
     def of_value(self, value: int) -> str | None:
         """Scene id of the group a tensor lies in: the innermost around what makes it and everything that reads it.
@@ -42,24 +45,54 @@ class Groups:
         if not users:
             return None
         path = _common([self._paths[node.id] for node in users])
+        if value in self._carried and producer is not None:  # what a loop hands on stays in it, whoever else reads it
+            return _innermost(self._open_path(self._carried[value]))
         if producer is None or not readers:
-            inside = (level for level, scope in enumerate(path) if self._crosses(scope, value))
+            inside = (
+                level for level, scope in enumerate(path) if self._crosses(scope, value, made=producer is not None)
+            )
             path = path[: next(inside, len(path))]
         return _innermost(path)
 
-    def _crosses(self, scope: int, value: int) -> bool:
-        """Whether a value was passed into a module call or handed back by it."""
+    def _crosses(self, scope: int, value: int, *, made: bool) -> bool:
+        """Whether a value was passed into a module call or handed back by it; a loop is given all that it reads."""
         found = self.graph.scope_by_id[scope]
-        return value in found.inputs or value in found.outputs
+        return value in found.inputs or value in found.outputs or (found.kind == "loop" and not made)
 
     def boxes(self, boxes: Sequence[Box]) -> tuple[Box, ...]:
         """`boxes`, with the boxes of the groups they lie in before them, the outer ones first."""
-        used = {box.group for box in boxes}
+        pairs = self._pair_boxes()
+        used = {box.group for box in (*pairs, *boxes)}
         paths = dict.fromkeys(path for path in self._paths.values() if _innermost(path) in used)
         needed = {scope for path in paths for scope in path}
-        first = {box.group: box.order for box in reversed(boxes)}
+        first = {box.group: box.order for box in reversed((*pairs, *boxes))}
         opened = [self._box(scope, first) for scope in self.graph.scopes if scope.id in needed]
-        return (*opened, *boxes)
+        return (*opened, *pairs, *boxes)
+
+    @cached_property
+    def _pairs(self) -> Mapping[int, str]:
+        """Where backward is drawn opposite forward: the group of each two, by either's id."""
+        if not is_mirrored(self.graph):
+            return {}
+        two = [(node.forward, node.id) for node in self.graph.nodes if node.phase == "backward"]
+        return {node: f"p{pair[0]}" for pair in two if pair[0] is not None for node in pair if node is not None}
+
+    def _pair_boxes(self) -> tuple[Box, ...]:
+        paint = self.words.theme.group
+        forward = {group: node for node, group in self._pairs.items() if group == f"p{node}"}
+        return tuple(
+            Box(
+                id=group,
+                kind="group",
+                outline="rounded",
+                fill=paint.fill,
+                stroke=paint.stroke,
+                stroke_width=0.8,
+                group=_innermost(self._paths[node]),
+                order=node,
+            )
+            for group, node in forward.items()
+        )
 
     def _box(self, scope: Scope, first: Mapping[str | None, int]) -> Box:
         lines = self.words.group(scope, self._parameters.get(scope.id, 0))
@@ -95,7 +128,7 @@ class Groups:
 
     @cached_property
     def _open(self) -> frozenset[int]:
-        """Ids of the modules that are drawn as groups."""
+        """Ids of the modules and loops that are drawn as groups."""
         counts: dict[int, int] = {}
         closed: set[int] = set()
         for node in self.graph.nodes:
@@ -103,21 +136,33 @@ class Groups:
                 closed.add(node.scope)
             for scope in self.graph.path(node.scope):
                 counts[scope.id] = counts.get(scope.id, 0) + 1
-        modules = (scope.id for scope in self.graph.scopes if scope.kind == "module")
-        return frozenset(scope for scope in modules if counts.get(scope, 0) >= 2 and scope not in closed)
+        around = (scope.id for scope in self.graph.scopes if scope.kind != "function")
+        return frozenset(scope for scope in around if counts.get(scope, 0) >= 2 and scope not in closed)
+
+    @cached_property
+    def has_steps(self) -> bool:
+        """Whether turns of a loop are columns."""
+        return any(step(scope) is not None for scope in self.graph.scopes)
+
+    @cached_property
+    def shared(self) -> frozenset[int]:
+        """Values from outside that several columns read: drawn once beside them, and as a tag in each."""
+        readers: dict[int, set[int]] = {}
+        for node in self.graph.nodes if self.has_steps else ():
+            columns = [scope.id for scope in self.graph.path(node.scope) if step(scope) is not None]
+            for value in node.inputs:
+                if value not in self.graph.producer:
+                    readers.setdefault(value, set()).update(columns[:1])
+        return frozenset(value for value, found in readers.items() if len(found) > 1)
+
+    @cached_property
+    def _carried(self) -> Mapping[int, int]:
+        """The loop that hands on a value to its next turn, by value."""
+        return {value: scope.id for scope in self.graph.scopes for value, _ in carried(scope)}
 
     @cached_property
     def _parameters(self) -> Mapping[int, int]:
-        """How many parameters are read in each group, shared ones counted once."""
-        found: dict[int, dict[int, int]] = {}
-        for node in self.graph.nodes:
-            for scope in self._paths[node.id]:
-                found.setdefault(scope, {}).update(self._sizes(node))
-        return {scope: sum(sizes.values()) for scope, sizes in found.items()}
-
-    def _sizes(self, node: Node) -> dict[int, int]:
-        values = (self.graph.value_by_id[value] for value in node.inputs)
-        return {value.id: value.numel for value in values if value.kind == "parameter"}
+        return parameters(self.graph)
 
 
 def _innermost(path: Path) -> str | None:

@@ -14,7 +14,9 @@ from render.families import sign
 from render.options import Style
 from render.scene import Text
 from render.theme import Theme
-from render.views.collapse import is_closed_module
+from render.views.closing import is_closed_module
+from render.views.merging import alike, step, turns
+from render.views.saved import Kept, kept
 from tracer.graph import Graph, Node, Scope, Stats, Value
 
 Lines = tuple[tuple[Text, ...], ...]
@@ -69,8 +71,13 @@ class Wording:
 
     def tensor(self, value: Value) -> Lines:
         """The lines of a tensor's box: name; shape or number; gradient."""
-        rows = [self._name(value), self._facts(value), self._gradient(value)]
+        rows = [self._name(value), self._facts(value), self._kept(value), self._gradient(value)]
         return tuple(row for row in rows if row)
+
+    def tag(self, value: Value) -> Lines:
+        """The one line of a tag: the tensor's name, or its shape where it has none."""
+        run = text.name_run(self.names.get(value.id) or self.facts(value), DETAIL_SIZE[self.style], self.theme.text)
+        return ((run,),)
 
     def _name(self, value: Value) -> tuple[Text, ...]:
         name = self.names.get(value.id)
@@ -99,6 +106,22 @@ class Wording:
             words.append(_values(value.data))
         return " · ".join(word for word in words if word)
 
+    @cached_property
+    def kept(self) -> Mapping[int, Kept]:
+        """The tensors that are marked as kept for backward."""
+        return kept(self.graph)
+
+    def _kept(self, value: Value) -> tuple[Text, ...]:
+        """The bytes that it takes to keep a tensor for backward; where another shares its memory, which."""
+        mark = self.kept.get(value.id)
+        if mark is None:
+            return ()
+        if mark.storage == value.id:
+            return self._detail(f"kept {text.size(mark.bytes)}")
+        source = self._value(mark.storage).view_of if mark.storage in self.graph.value_by_id else None
+        name = self.names.get(mark.storage) or (self.names.get(source) if source is not None else None)
+        return self._detail(f"kept with {name or 'another'}")
+
     def _gradient(self, value: Value) -> tuple[Text, ...]:
         words = self.gradient(value) if "norms" in self.items else ""
         if not words:
@@ -122,6 +145,11 @@ class Wording:
         joined = (" · " if lead else "") + " · ".join(words)
         return (text.run(joined, DETAIL_SIZE[self.style], self.theme.error, bold=True),)
 
+    @property
+    def next_turn(self) -> Text:
+        """The words beside an arrow that leads to the next turn of a loop."""
+        return _beside(text.run("t → t+1", EDGE_SIZE, self.theme.muted))
+
     def edge(self, value: Value) -> Text | None:
         """The words beside an arrow between two operations: name and shape of what it carries.
 
@@ -132,11 +160,12 @@ class Wording:
         source = self._value(producer.inputs[0]) if producer is not None and producer.inputs else None
         if name is None and source is not None and self.facts(source) == self.facts(value):
             return None
-        words = " · ".join(word for word in (text.elide(name, 16) if name else "", self.facts(value)) if word)
+        stated = producer is not None and self.states_shape(producer) and len(producer.outputs) == 1
+        facts = "" if stated else self.facts(value)
+        words = " · ".join(word for word in (text.elide(name, 16) if name else "", facts) if word)
         if not words:
             return None
-        run = text.run(words, EDGE_SIZE, self.theme.muted)
-        return replace(run, width=round(1.08 * run.width + EDGE_GAP, 2))
+        return _beside(text.run(words, EDGE_SIZE, self.theme.muted))
 
     # Operations.
 
@@ -146,12 +175,31 @@ class Wording:
         if node.error is not None:
             return self._failure(title, node.error)
         rows = [
-            (title,),
+            (title, *self._times(node)),
             self._detail(" · ".join(self._details(node))),
+            self._inside(node),
             self._folded_gradient(node),
             self._source(node),
         ]
-        return tuple(row for row in rows if row)[:MAX_LINES]
+        return tuple(row for row in rows if row)[: MAX_LINES + is_closed_module(node)]
+
+    def _times(self, node: Node) -> tuple[Text, ...]:
+        """How often an operation ran that is all there is of what it stands for: ` ×200`, ` 12 alike`."""
+        around = (scope for scope in reversed(self.graph.path(node.scope)) if self._population.get(scope.id) == 1)
+        words = " ".join(repetition(scope) for scope in around if turns(scope) > 1)
+        return (text.run(f" {words}", NAME_SIZE[self.style], self.theme.text, bold=True),) if words else ()
+
+    def _inside(self, node: Node) -> tuple[Text, ...]:
+        """How much ran in a closed module and the shape of what came out."""
+        if not self.states_shape(node):
+            return ()
+        shape = self._value(node.outputs[0]).shape if len(node.outputs) == 1 and "shapes" in self.items else ()
+        words = [f"{text.count(node.attrs['operations'])} operations", text.shape(shape)]
+        return self._detail(" · ".join(word for word in words if word))
+
+    def states_shape(self, node: Node) -> bool:
+        """Whether a box says itself what shape comes out of it: a closed module in which several operations ran."""
+        return is_closed_module(node) and node.attrs.get("operations", 0) > 1
 
     def _folded_gradient(self, node: Node) -> tuple[Text, ...]:
         """The norm of the gradient of all parameters that have no boxes of their own, taken together."""
@@ -185,7 +233,8 @@ class Wording:
 
     def _module_title(self, node: Node) -> str:
         scope = self._scope(node)
-        return _short_name(scope) if scope is not None else text.clean(node.op)
+        name = _short_name(scope) if scope is not None else text.clean(node.op)
+        return f"{name} backward" if node.phase == "backward" else name
 
     def _details(self, node: Node) -> list[str]:
         found = []
@@ -193,10 +242,11 @@ class Wording:
             kind, scope = str(node.attrs.get("type", "")), self._scope(node)
             if kind and kind != self._title(node):
                 found.append(text.clean(kind))
-            elif scope is not None and scope.name.rpartition(".")[2] not in ("", self._title(node)):
-                found.append(text.clean(scope.name))
+            elif scope is not None and (alike(scope) or scope.name.rpartition(".")[2] not in ("", self._title(node))):
+                found.append(self._module_name(scope))
             if node.attrs.get("parameters"):
-                found.append(text.count(node.attrs["parameters"]))
+                each = " each" if scope is not None and alike(scope) else ""
+                found.append(f"{text.count(node.attrs['parameters'])}{each}")
             return found
         operation = " ".join(self._signed(node))
         words = [] if operation == self._title(node) else [operation]
@@ -271,17 +321,33 @@ class Wording:
     # Groups.
 
     def group(self, scope: Scope, parameters: int) -> Lines:
-        """The title of an open module: its name, its type and how many parameters it has."""
-        kind = text.clean(scope.type)
+        """The title of an open module: name, type and how many parameters it has; of a loop, how often it ran."""
+        details = []
+        if step(scope) is not None:
+            return ((text.run(text.clean(scope.name), 14.5, self.theme.text, bold=True),),)
+        if scope.kind == "loop":
+            title, kind = repetition(scope), "loop" if not alike(scope) else ""
+            source = scope.source
+            details += (
+                [f"{kind} at {text.clean(PurePath(source.file).name)}:{source.line}"] if source and kind else [kind]
+            )
+        else:
+            kind, title = text.clean(scope.type), self._module_name(scope)
+            details += [text.elide(kind)] if kind and kind != title else []
+            details += [f"call {scope.call + 1}"] if scope.call and turns(scope) == 1 else []
+            details += [repetition(scope)]
+        each = " each" if alike(scope) else ""
+        details += [f"{text.count(parameters)} parameters{each}"] if parameters else []
+        head = text.run(text.elide(title, 40), 14.5, self.theme.text, bold=True)
+        rest = text.run(" " + " · ".join(word for word in details if word), 12.5, self.theme.muted)
+        return ((head, rest),) if any(details) else ((head,),)
+
+    def _module_name(self, scope: Scope) -> str:
+        """A module's name as far as the groups around it do not say it; of copies, the first and the last name."""
         around = [f"{each.name}." for each in self.graph.path(scope.parent) if each.kind == "module"]
         prefix = next((above for above in reversed(around) if scope.name.startswith(above)), "")
-        name = text.clean(scope.name[len(prefix) :]) or kind  # the groups around it say the rest
-        details = [text.elide(kind)] if kind and kind != name else []
-        details += [f"call {scope.call + 1}"] if scope.call else []
-        details += [f"{text.count(parameters)} parameters"] if parameters else []
-        title = text.run(text.elide(name, 40), 14.5, self.theme.text, bold=True)
-        rest = text.run(" " + " · ".join(details), 12.5, self.theme.muted)
-        return ((title, rest),) if details else ((title,),)
+        names = [text.clean(name.removeprefix(prefix)) for name in alike(scope) or (scope.name,)]
+        return " … ".join(name for name in names if name) or text.clean(scope.type)  # the groups around it say the rest
 
     # Look-ups.
 
@@ -310,11 +376,23 @@ class Wording:
         return counts
 
 
+def _beside(run: Text) -> Text:
+    """A run with the room that it needs beside an arrow."""
+    return replace(run, width=round(1.08 * run.width + EDGE_GAP, 2))
+
+
 def scalar(stats: Stats | None) -> float | None:
     """The number itself, where the statistics are those of a single element and kept it."""
     if stats is None or isinstance(stats.value, bool) or not isinstance(stats.value, (int, float)):
         return None
     return stats.value
+
+
+def repetition(scope: Scope) -> str:
+    """How often what is drawn once ran: `×200` with the same weights, `12 alike` with its own each time."""
+    if turns(scope) == 1:
+        return ""
+    return f"{text.count(turns(scope))} alike" if alike(scope) else f"×{text.count(turns(scope))}"
 
 
 def _short_name(scope: Scope) -> str:

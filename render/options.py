@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 from render.errors import RenderError, wrong_choice
 from render.scene import Direction
 from render.theme import Theme, theme
+from render.views.asking import Asked, Wish, asked
 from render.views.levels import CHOICES
 
 Style = Literal["data", "operations"]
+STYLES: Final[tuple[Style, ...]] = get_args(Style)
 DIRECTIONS: Final[tuple[Direction, ...]] = ("LR", "TB")
 
 ITEMS: Final[dict[str, str]] = {
@@ -43,20 +45,25 @@ class Options:
     Attributes:
         level: `auto`, `module`, `function`, `kernel` or `autograd`.
         depth: Modules nested deeper than this are closed; None for no limit.
+        view: Views to apply, in their order.
         show: Items to draw although they are left out by default.
         hide: Items to leave out although they are drawn by default.
         direction: `LR` (left to right), `TB` (top to bottom), or None to choose by the depth of the graph.
         theme: A theme or its name.
         engine: Name of the layout engine.
+        style: `data` (tensors are boxes, operations ovals), `operations` (operations are boxes, shapes stand on the
+            arrows), or None to choose by the size of the graph.
     """
 
     level: str = "auto"
     depth: int | None = None
+    view: tuple[Asked, ...] = ()
     show: tuple[str, ...] = ()
     hide: tuple[str, ...] = ()
     direction: Direction | None = None
     theme: Theme = field(default_factory=lambda: theme("light"))
     engine: str = "layered"
+    style: Style | None = None
 
     def items(self, style: Style) -> frozenset[str]:
         """The items to draw in a style."""
@@ -71,22 +78,26 @@ def checked(
     *,
     level: str = "auto",
     depth: int | None = None,
+    view: str | Iterable[Wish] = (),
     show: str | Iterable[str] = (),
     hide: str | Iterable[str] = (),
     direction: str | None = None,
     theme: str | os.PathLike[str] | Theme = "light",
     engine: str = "layered",
+    style: str | None = None,
 ) -> Options:
     """The options as a user gives them, checked.
 
     Args:
         level: As in `Options`.
         depth: As in `Options`.
+        view: Texts such as `collapse:depth=2`, or pairs of a name and options: `("collapse", {"depth": 2})`.
         show: Items, or one text with commas between them.
         hide: Items, or one text with commas between them.
         direction: `LR` or `TB`, in any case; None to choose by the depth of the graph.
         theme: A theme, its name, or a TOML file with one.
         engine: Name of a layout engine.
+        style: `data` or `operations`; None to choose by the size of the graph.
 
     Raises:
         RenderError: A choice that is not there; the message lists those that are.
@@ -100,8 +111,11 @@ def checked(
     flow = next((each for each in DIRECTIONS if direction is not None and each == str(direction).upper()), None)
     if direction is not None and flow is None:
         raise wrong_choice("direction", direction, DIRECTIONS)
+    drawn = next((each for each in STYLES if each == style), None)
+    if style is not None and drawn is None:
+        raise wrong_choice("style", style, STYLES)
     _check_engine(engine)
-    return Options(level, depth, shown, hidden, flow, _theme(theme), engine)
+    return Options(level, depth, asked(view), shown, hidden, flow, _theme(theme), engine, drawn)
 
 
 _theme = theme  # the argument of `checked` has the same name

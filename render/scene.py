@@ -100,6 +100,9 @@ class Edge:
         color: Six-digit hex colour.
         width: Line width.
         dashed: Whether the line is dashed.
+        back: Whether it leads back to what ran before: to the next turn of a loop that is drawn once.
+        against: Whether it runs against the flow, from right to left or upwards, on purpose: layout places it as if it
+            led from `head` to `tail`.
         tooltip: Longer text for formats that have one.
         path: Set by layout: the start, then three points for each cubic Bezier piece (two controls and its end).
     """
@@ -115,6 +118,8 @@ class Edge:
     color: str = "#1f2937"
     width: float = 1.4
     dashed: bool = False
+    back: bool = False
+    against: bool = False
     tooltip: str = ""
     path: tuple[Point, ...] = ()
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from render import text
 from render.families import sign
 from render.labels import Wording
-from render.views.collapse import is_closed_module
+from render.views.closing import is_closed_module
 
 if TYPE_CHECKING:
     from render.drawing import Drawing

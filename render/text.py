@@ -163,6 +163,13 @@ def count(value: int) -> str:
     return f"{value:,}".replace("-", "−")
 
 
+def size(count: int) -> str:
+    """A number of bytes, in units of a thousand: `80 B`, `1.6 kB`, `2.65 MB`."""
+    units = ("B", "kB", "MB", "GB", "TB")
+    power = min(len(units) - 1, (len(str(abs(count))) - 1) // 3)
+    return f"{number(count / 1000**power if power else count)} {units[power]}"
+
+
 def shape(sizes: Sequence[int]) -> str:
     """Sizes as `20×1`; `?` for one that is not known; the empty text for a scalar."""
     return "×".join(str(size) if size >= 0 else "?" for size in sizes)

@@ -116,6 +116,9 @@ def test_a_saved_graph_gives_the_same_picture_as_the_script(folder: Path) -> Non
         *(["--show", name] for name in ITEMS),
         *(["--hide", name] for name in ITEMS),
         *(["--level", name] for name in ("module", "function", "kernel", "autograd")),
+        *(["--view", name] for name in views()),
+        ["--view", "skip", "--view", "collapse:depth=1,to=modules"],
+        *(["--style", name] for name in ("data", "operations")),
         *(["--direction", name] for name in ("LR", "TB")),
         ["--show", "values,source", "--hide", "gradients", "--depth", "1"],
     ],
@@ -142,7 +145,7 @@ def test_passes_lists_them(folder: Path) -> None:
 )
 def test_list_names_everything_with_its_help(what: str, names: object) -> None:
     lines = run("list", what).stdout.splitlines()
-    assert [line.split()[0] for line in lines] == list(names)  # type: ignore[call-overload]
+    assert [line.split()[0] for line in lines if not line.startswith(" ")] == list(names)  # type: ignore[call-overload]
     assert all(len(line.split()) > 3 for line in lines)
 
 

@@ -195,12 +195,28 @@ def test_a_closed_module_says_its_type_and_parameters() -> None:
     assert said(composed(mlp(), level="module", hide="gradients").boxes)["fc1"] == ["Linear · 2,080"]
 
 
+def test_a_closed_module_that_holds_more_says_how_much_and_the_shape_that_comes_out() -> None:
+    scene = composed(residual_net(), view="collapse:type=Block")
+    assert said(scene.boxes)["Block"] == ["blocks.0 · 4,672", "6 operations · 4×16×32×32"]
+    block = next(box.id for box in scene.boxes if words(box)[:1] == ["Block"])
+    assert [edge.label for edge in scene.edges if edge.tail == block] == [None]  # the box has said it
+    assert said(composed(residual_net(), view="collapse:type=Block", hide="shapes").boxes)["Block"][1] == "6 operations"
+
+
 def test_large_pictures_state_the_gradients_of_parameters_and_draw_their_way_on_request() -> None:
     plain = draw(mlp(), level="module").composed
     assert said(plain.boxes)["fc1"] == ["Linear · 2,080", "|grad| 0.297"]  # sqrt(0.21**2 + 0.21**2)
     assert edges(plain, "gradient") == []
     shown = draw(mlp(), level="module", show="gradients").composed
     assert ("cross_entropy", "fc2") in edges(shown, "gradient")
+
+
+def test_the_style_can_be_chosen() -> None:
+    assert "i2h" in said(composed(rnn_cell(), style="data").boxes)
+    assert "i2h" not in said(composed(rnn_cell(), style="operations").boxes)
+    assert "h" in said(composed(mlp(), style="data").boxes)
+    with pytest.raises(RenderError, match=r"unknown style: 'tensors' \(must be one of data, operations\)"):
+        draw(rnn_cell(), style="tensors")
 
 
 def test_deep_graphs_run_from_top_to_bottom() -> None:

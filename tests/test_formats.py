@@ -55,10 +55,10 @@ def test_no_control_character_is_written(name: str, build: Callable[[], Graph]) 
 def test_a_deep_chain_is_written(name: str) -> None:
     if name == "png":
         with pytest.raises(render.RenderError, match=r"million pixels \(at most 40\): .*--depth.*\.svg"):
-            render.render(chain(5_000), name)
+            render.render(chain(5_000), name, level="function")
     else:
         least = 100 if name == "model-explorer-data" else 50_000  # the heat map of a graph without gradients is empty
-        assert len(render.render(chain(5_000), name)) > least
+        assert len(render.render(chain(5_000), name, level="function")) > least
 
 
 @pytest.mark.parametrize("name", formats())
@@ -111,7 +111,9 @@ def test_svg_tells_those_who_cannot_see_it_what_happened() -> None:
     assert told[0].startswith("Computation graph of rnn_cell: 7 operations.")
     assert {"parameter W_h 20×20 |grad| 3.85", "next_h 20×1 |grad| 4.47 = tanh(next_h)"} <= set(told)
     assert len(told) == 1 + 4 + 7
-    assert (ET.fromstring(svg(chain(150))).findtext(f"{SVG}desc") or "").endswith("\nand 50 more operations")
+    assert (ET.fromstring(svg(chain(150), level="function")).findtext(f"{SVG}desc") or "").endswith(
+        "\nand 50 more operations"
+    )
 
 
 def test_svg_ids_differ_between_pictures_on_one_page() -> None:

@@ -333,7 +333,7 @@ class Graph:
 
         Args:
             path: Where to write; replaced only once the new file is complete.
-            **options: As for `render.render` (`level`, `depth`, `theme`, `direction`, `show`, `hide`, ...).
+            **options: As for `render.render` (`level`, `view`, `theme`, `direction`, `show`, `hide`, ...).
 
         Returns:
             The path written.

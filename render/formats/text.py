@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 from render import text
 from render.formats import register
+from render.labels import repetition
 from render.statements import WEIGHTS, Statements
-from render.views.collapse import is_closed_module
+from render.views.closing import is_closed_module
 
 if TYPE_CHECKING:
     from rich.tree import Tree
@@ -86,4 +87,5 @@ class _Writer:
 
 def _scope_words(scope: Scope) -> str:
     name, kind = text.clean(scope.name), text.clean(scope.type)
-    return text.elide(" ".join(word for word in (name, kind if kind != name else "") if word) or scope.kind, 60)
+    words = " ".join(word for word in (name, kind if kind != name else "") if word) or scope.kind
+    return text.elide(" ".join(word for word in (words, repetition(scope)) if word), 60)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
@@ -59,7 +59,18 @@ def place(scene: Scene, *, engine: str = "layered") -> Scene:
     """
     if engine not in ENGINES:
         raise ValueError(f"unknown layout engine: {engine!r} (must be one of {', '.join(ENGINES)})")
-    return ENGINES[engine].place(scene)
+    return _turned(ENGINES[engine].place(_turned(scene)))
+
+
+def _turned(scene: Scene) -> Scene:
+    """The scene with the edges that run against the flow turned round; twice is as before."""
+    if not any(edge.against for edge in scene.edges):
+        return scene
+    edges = (
+        replace(edge, tail=edge.head, head=edge.tail, path=edge.path[::-1]) if edge.against else edge
+        for edge in scene.edges
+    )
+    return replace(scene, edges=tuple(edges))
 
 
 __all__ = ["ENGINES", "Engine", "EngineMissing", "LayoutTimeout", "place"]

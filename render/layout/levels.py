@@ -23,11 +23,13 @@ PORT_EDGE: Final = 6.0  # kept free at either corner of a box
 
 
 class Key(NamedTuple):
-    """What makes edges one net: the box they leave, which of several parallel ones they are, and their label."""
+    """What makes edges one net: the box they leave, which of several parallel ones they are, their label and way."""
 
     tail: int
     lane: int
     label: str
+    back: bool = False
+    against: bool = False
 
 
 class Hop(NamedTuple):
@@ -167,14 +169,18 @@ def _keys(edges: Sequence[Edge], ends: dict[int, tuple[int, int]]) -> dict[int, 
     names = {index: _name(edges[index].label) for index in ends}
     only: dict[int, str] = {}
     for index, (tail, _) in ends.items():
-        if names[index]:
+        if names[index] and not (edges[index].back or edges[index].against):
             only[tail] = names[index] if only.get(tail, names[index]) == names[index] else ""
     parallel: dict[tuple[int, int], int] = {}
+    leaving = {tail for index, (tail, _) in ends.items() if not edges[index].against}
     keys: dict[int, Key] = {}
     for index, pair in sorted(ends.items(), key=lambda item: (edges[item[0]].order, item[0])):
         lane = parallel.get(pair, 0)
         parallel[pair] = lane + 1
-        keys[index] = Key(pair[0], lane, names[index] or only.get(pair[0], ""))
+        back, against = edges[index].back, edges[index].against
+        aside = int(against and pair[0] in leaving)  # what comes back to a box ends beside what leaves it
+        label = names[index] or ("" if back or against else only.get(pair[0], ""))
+        keys[index] = Key(pair[0], lane + aside, label, back, against)
     return keys
 
 

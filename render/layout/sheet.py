@@ -15,7 +15,7 @@ from render.layout.levels import ENTRY, EXIT
 from render.layout.ranks import back_edges, rank
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from render.layout.levels import Key, Net, Plan
 
@@ -137,20 +137,45 @@ def stretch(plan: Plan, members: Sequence[int], nets: dict[Key, Net]) -> Sheet:
 
 
 def _directed(node: dict[int, int], nets: dict[Key, Net]) -> tuple[dict[tuple[int, int], None], set[tuple[Key, int]]]:
-    """Pairs of nodes in the direction of the ranks, and which parts of nets run against it."""
+    """Pairs of nodes in the direction of the ranks, and which parts of nets run against it.
+
+    Edges flagged as leading back do so, unless another way leads forward from their tail to their head.
+    """
     pairs: dict[tuple[int, int], list[tuple[Key, int]]] = {}
+    flagged: dict[tuple[int, int], list[tuple[Key, int]]] = {}
     for key, net in nets.items():
         if net.source >= 0:
             for target in net.targets:
                 if target >= 0:
-                    pairs.setdefault((node[net.source], node[target]), []).append((key, target))
+                    kind = flagged if key.back else pairs
+                    kind.setdefault((node[net.source], node[target]), []).append((key, target))
     edges = list(pairs)
     back = back_edges(len(node), edges)
     turned = {part for index in back for part in pairs[edges[index]]}
     forward = {edge: None for index, edge in enumerate(edges) if index not in back}
     # A turned edge still keeps its ends in different ranks, so that it can be seen to lead back.
     forward.update({(head, tail): None for tail, head in (edges[index] for index in sorted(back)) if tail != head})
+    for (tail, head), parts in flagged.items():
+        if tail == head or not _leads(forward, tail, head):
+            turned.update(parts)
+            forward.update({(head, tail): None} if tail != head else {})
+        else:
+            forward[tail, head] = None
     return forward, turned
+
+
+def _leads(edges: Iterable[tuple[int, int]], tail: int, head: int) -> bool:
+    """Whether some way leads from `tail` to `head`."""
+    out: dict[int, list[int]] = {}
+    for one, other in edges:
+        out.setdefault(one, []).append(other)
+    met, stack = {tail}, [tail]
+    while stack:
+        for each in out.get(stack.pop(), ()):
+            if each not in met:
+                met.add(each)
+                stack.append(each)
+    return head in met
 
 
 def _with_room_for_labels(

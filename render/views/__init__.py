@@ -1,7 +1,7 @@
-"""Views: functions from Graph to Graph that leave out, close or rename; each lives in a file here and registers itself.
+"""Views: functions from Graph to Graph that leave out, close, fold or rename; each lives in a file here and registers.
 
 A view never changes its argument, keeps the ids of what it keeps and leaves `values` whole, so that every id a record
-mentions still resolves. Options are the keyword-only arguments of its function.
+mentions still resolves. Options are the keyword-only arguments of its function; `render.views.asking` reads them.
 """
 
 from __future__ import annotations
@@ -26,22 +26,26 @@ class View:
         name: What the user calls it.
         help: One line on what it does.
         apply: The function; its keyword-only arguments are the view's options.
+        level: Whether it says at what level to draw, so that calls are not closed to functions beforehand.
+        phases: Whether it needs the operations of backward and of the optimizer, which are otherwise left out.
     """
 
     name: str
     help: str
     apply: Callable[..., Graph]
+    level: bool = False
+    phases: bool = False
 
 
 _FOUND: dict[str, View] = {}
 _Apply = TypeVar("_Apply", bound=Callable[..., Graph])
 
 
-def register(name: str, *, help_text: str) -> Callable[[_Apply], _Apply]:
-    """Decorates a function as the view `name`."""
+def register(name: str, *, help_text: str, level: bool = False, phases: bool = False) -> Callable[[_Apply], _Apply]:
+    """Decorates a function as the view `name` (arguments as in `View`)."""
 
     def add(apply: _Apply) -> _Apply:
-        _FOUND[name] = View(name, help_text, apply)
+        _FOUND[name] = View(name, help_text, apply, level, phases)
         return apply
 
     return add

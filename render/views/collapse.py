@@ -1,54 +1,49 @@
-"""The view `collapse`: one operation for each call of a function or module, in place of the kernels inside it."""
+"""The view `collapse`: one operation for each call of a function or module, in place of what ran inside it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Final
+from collections.abc import Mapping
+from typing import Final, Literal
 
 from render.errors import RenderError, wrong_choice
 from render.views import register
-from render.views.subgraph import scopes_of
-from tracer.graph import Graph, Node, Scope
+from render.views.closing import close
+from render.views.patterns import matching
+from tracer.graph import Graph, Scope
 
-LEVELS: Final = ("module", "function", "kernel")
-MODULE: Final = "module."  # how the target of an operation that stands for a closed module begins
-
-
-def is_closed_module(node: Node) -> bool:
-    """Whether the node stands for a whole module that `collapse` closed."""
-    return node.target.startswith(MODULE)
+LEVELS: Final = ("functions", "modules", "kernels")
 
 
-@register("collapse", help_text="one operation for each call of a function or module, instead of its kernels")
-def collapse(graph: Graph, *, level: str = "function", depth: int | None = None) -> Graph:
-    """The graph with every scope of the level closed into one operation.
-
-    A closed scope becomes one node. Its inputs are the scope's own in the order of the code, repeats kept, then what
-    else it reads from outside; its outputs are what is read outside, named by the author or an output of the graph. It
-    keeps the id of its first kernel and lies in the scope it stands for. Of a closed module, `attrs` has `type`,
-    `parameters` (elements in all) and `operations` (kernels). Calls that ran no kernel vanish.
+@register(
+    "collapse", help_text="one operation for each call of a function or module, instead of its kernels", level=True
+)
+def collapse(
+    graph: Graph,
+    *,
+    to: Literal["functions", "modules", "kernels"] = "functions",
+    depth: int | None = None,
+    module: tuple[str, ...] = (),
+    type: tuple[str, ...] = (),  # noqa: A002 - the word for it
+) -> Graph:
+    """The graph with calls closed into one operation each, down to what is asked for; see `render.views.closing`.
 
     Args:
         graph: Any graph.
-        level: `kernel` closes nothing, `function` the calls that the author wrote, `module` also every module that has
-            no other module inside.
-        depth: Modules nested deeper than this are closed too (0: even the outermost); None for no limit.
+        to: kernels closes nothing, functions the calls that the author wrote, modules also the innermost modules.
+        depth: Close modules that are nested deeper (0: even the outermost).
+        module: Close modules of that name (`layers.*`).
+        type: Close modules of that class (`Linear`, `*Block`).
 
     Raises:
-        RenderError: Another level, or a depth that is no whole number from 0 up.
+        RenderError: Another level, a depth that is no whole number from 0 up, or a pattern that matches nothing.
     """
-    if level not in LEVELS:
-        raise wrong_choice("level", level, LEVELS)
+    if to not in LEVELS:
+        raise wrong_choice("value of collapse:to", to, LEVELS)
     check_depth(depth)
-    closing = _closing_scopes(graph, level, depth)
-    if not closing:
-        return graph
-    parts = _parts(graph, closing)
-    representative = {node.id: part.nodes[0].id for part in parts for node in part.nodes}
-    inside = _Inside(graph)
-    nodes = tuple(_closed(graph, part, representative, inside) for part in parts)
-    return replace(graph, nodes=nodes, scopes=scopes_of(graph, nodes))
+    chosen = {scope.id for scope in matching(graph, "module", module, type)}
+    if to == "modules":
+        chosen |= _leaf_modules(graph)
+    return close(graph, _closing_scopes(graph, chosen, functions=to != "kernels", depth=depth))
 
 
 def check_depth(depth: int | None) -> None:
@@ -57,52 +52,28 @@ def check_depth(depth: int | None) -> None:
         raise RenderError(f"depth must be a whole number from 0 up, not {depth!r}")
 
 
-@dataclass(slots=True)
-class _Part:
-    """The kernels of one phase in one closed scope (or a single kernel in none).
-
-    Attributes:
-        scope: The closed scope.
-        nodes: Its kernels, in the order they ran.
-        resumed: Whether the call had kernels before these, with those of a module that it called in between.
-    """
-
-    scope: Scope | None
-    nodes: list[Node] = field(default_factory=list)
-    resumed: bool = False
-
-
-class _Inside:
-    """Who reads each value: looked up once for the whole graph."""
-
-    def __init__(self, graph: Graph) -> None:
-        self.ends = {*graph.outputs, *(() if graph.loss is None else (graph.loss.id,))}
-        self.readers = graph.consumers
-
-
-def _closing_scopes(graph: Graph, level: str, depth: int | None) -> dict[int, Scope]:
+def _closing_scopes(graph: Graph, chosen: set[int], *, functions: bool, depth: int | None) -> Mapping[int, Scope]:
     """For each scope that lies in a closed one (or is one): the closed scope, by id.
 
     The outermost module that is to be closed wins; where none is, the outermost function inside the innermost module.
     """
-    leaves = _leaf_modules(graph) if level == "module" else frozenset[int]()
     closing: dict[int, Scope] = {}
-    module_depth: dict[int, int] = {}
+    module_depth: dict[int | None, int] = {None: 0}
     for scope in graph.scopes:  # a parent stands before its children
         above = None if scope.parent is None else closing.get(scope.parent)
-        deep = 0 if scope.parent is None else module_depth[scope.parent]
+        deep = module_depth[scope.parent]
         module_depth[scope.id] = deep + (scope.kind == "module")
         if above is not None and (above.kind == "module" or scope.kind != "module"):
             closing[scope.id] = above
         elif scope.kind == "module":
-            if scope.id in leaves or (depth is not None and deep >= depth):
+            if scope.id in chosen or (depth is not None and deep >= depth):
                 closing[scope.id] = scope
-        elif scope.kind == "function" and level != "kernel":
+        elif scope.kind == "function" and functions:
             closing[scope.id] = scope
     return closing
 
 
-def _leaf_modules(graph: Graph) -> frozenset[int]:
+def _leaf_modules(graph: Graph) -> set[int]:
     """Ids of the module calls with no other module call inside."""
     modules = {scope.id for scope in graph.scopes if scope.kind == "module"}
     containers: set[int] = set()
@@ -112,112 +83,4 @@ def _leaf_modules(graph: Graph) -> frozenset[int]:
             while parent is not None and parent not in containers:
                 containers.add(parent)
                 parent = graph.scope_by_id[parent].parent
-    return frozenset(modules - containers)
-
-
-def _parts(graph: Graph, closing: dict[int, Scope]) -> list[_Part]:
-    """Kernels by closed scope and phase, in the order they began.
-
-    A function that calls a module which stays open is drawn as it ran, before and after: as one part it would both
-    feed the module and read from it.
-    """
-    parts: dict[tuple[int, str], _Part] = {}
-    out: list[_Part] = []
-    for node in graph.nodes:
-        scope = None if node.scope is None else closing.get(node.scope)
-        if scope is None:
-            out.append(_Part(None, [node]))
-            continue
-        key = (scope.id, node.phase)
-        part = parts.get(key)
-        if part is None or (scope.kind == "function" and part is not out[-1]):
-            part = parts[key] = _Part(scope, resumed=part is not None)
-            out.append(part)
-        part.nodes.append(node)
-    return out
-
-
-def _closed(graph: Graph, part: _Part, representative: dict[int, int], inside: _Inside) -> Node:
-    """The one node that stands for a part."""
-    first, scope = part.nodes[0], part.scope
-    forward = None if first.forward is None else representative.get(first.forward)
-    if scope is None:
-        return first if forward == first.forward else replace(first, forward=forward)
-    made = dict.fromkeys(value for node in part.nodes for value in node.outputs)
-    closed_module = scope.kind == "module"
-    name = scope.name.rpartition(".")[2] if closed_module else scope.name
-    return Node(
-        id=first.id,
-        op=name or scope.type or first.op,
-        target=f"{MODULE}{scope.type}" if closed_module else scope.type or first.target,
-        phase=first.phase,
-        inputs=_inputs(graph, part, scope, made),
-        outputs=_outputs(graph, part, scope, made, inside),
-        scope=scope.id,
-        forward=forward,
-        attrs=_module_facts(graph, part, scope) if closed_module else _function_facts(part, scope),
-        cost=_total_cost(part.nodes),
-        error=next((node.error for node in part.nodes if node.error is not None), None),
-    )
-
-
-def _inputs(graph: Graph, part: _Part, scope: Scope, made: dict[int, None]) -> tuple[int, ...]:
-    """What the call was given, in the order of the code, then what else its kernels read from outside.
-
-    A closed module is given a thing once, however often it uses it (`attention(x, x, x)`); constants that torch made
-    on the way (a mask, a zero state) are no operands of the author's.
-    """
-    read = dict.fromkeys(value for node in part.nodes for value in node.inputs if value not in made)
-    if part.resumed or part.nodes[0].phase != "forward":
-        return tuple(read)
-    given = tuple(value for value in scope.inputs if value not in made)
-    if scope.kind == "module":
-        given = tuple(dict.fromkeys(given))
-    operands = given + tuple(value for value in read if value not in given)
-    return tuple(value for value in operands if not _is_internal(graph, value, scope))
-
-
-def _is_internal(graph: Graph, value_id: int, scope: Scope) -> bool:
-    value = graph.value_by_id[value_id]
-    if value.kind != "constant" or value.name is not None:
-        return False
-    return value.numel > 1 or scope.kind == "module" or value_id not in scope.inputs
-
-
-def _outputs(graph: Graph, part: _Part, scope: Scope, made: dict[int, None], inside: _Inside) -> tuple[int, ...]:
-    """What the call handed back, then what else of its results is met outside."""
-    own = {node.id for node in part.nodes}
-
-    def is_met(value: int) -> bool:
-        named = scope.kind == "function" and graph.value_by_id[value].name is not None
-        return named or value in inside.ends or any(node.id not in own for node in inside.readers.get(value, ()))
-
-    first = dict.fromkeys(value for value in scope.outputs if value in made)
-    return tuple(first) + tuple(value for value in made if value not in first and is_met(value))
-
-
-def _module_facts(graph: Graph, part: _Part, scope: Scope) -> dict[str, object]:
-    read = dict.fromkeys(value for node in part.nodes for value in node.inputs)
-    found = (graph.value_by_id[value] for value in read)
-    parameters = sum(value.numel for value in found if value.kind == "parameter")
-    return {"type": scope.type, "parameters": parameters, "operations": len(part.nodes)}
-
-
-def _function_facts(part: _Part, scope: Scope) -> dict[str, object]:
-    """The call's own arguments; and the autograd node, where one kernel alone has one."""
-    facts = dict(scope.attrs)
-    owners = [node.attrs["grad_fn"] for node in part.nodes if "grad_fn" in node.attrs]
-    if len(owners) == 1:
-        facts.setdefault("grad_fn", owners[0])
-    return facts
-
-
-def _total_cost(nodes: Sequence[Node]) -> dict[str, float]:
-    total: dict[str, float] = {}
-    for name, amount in _costs(nodes):
-        total[name] = total.get(name, 0) + amount
-    return total
-
-
-def _costs(nodes: Iterable[Node]) -> Iterable[tuple[str, float]]:
-    return (item for node in nodes for item in node.cost.items())
+    return modules - containers

@@ -1,87 +1,80 @@
-"""Chooses what is drawn: from a captured graph to the level asked for, or to the most detail that still reads."""
+"""Chooses what is drawn: the level and the views that were asked for, or else the most detail that still reads."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 
 from render.errors import RenderError, wrong_choice
+from render.views.asking import Asked
+from render.views.auto import auto
 from render.views.autograd import autograd
-from render.views.collapse import LEVELS, check_depth, collapse
+from render.views.collapse import check_depth, collapse
 from render.views.phase import phase
 from render.views.prune import prune
 from render.views.skip import skip
-from render.views.subgraph import note
 from tracer.graph import Graph
 
-CHOICES: Final = ("auto", *LEVELS, "autograd")
-MAX_BOXES: Final = 60  # more do not read in one figure
+# The words of --level, for short, and what each means as a view.
+_COLLAPSED: Final = MappingProxyType({"module": "modules", "function": "functions", "kernel": "kernels"})
+CHOICES: Final = ("auto", *_COLLAPSED, "autograd")
 
 
-def select(graph: Graph, *, level: str = "auto", depth: int | None = None, items: frozenset[str]) -> Graph:
+def select(
+    graph: Graph,
+    *,
+    level: str = "auto",
+    depth: int | None = None,
+    items: frozenset[str],
+    views: Sequence[Asked] = (),
+) -> Graph:
     """The graph as it is to be drawn; sentences about what was closed are added to `meta["notes"]`.
+
+    The views are applied in their order, and nothing more is closed on its own. Before them stands the level: what
+    `level` and `depth` say, else `auto` without views and functions with views, unless one of them sets the level.
 
     Args:
         graph: As captured.
-        level: `kernel`, `function`, `module`, `autograd`, or `auto` for functions where they are at most 60 boxes and
-            otherwise the deepest level of modules that is.
+        level: `kernel`, `function`, `module`, `autograd`, or `auto`.
         depth: Modules nested deeper than this are closed.
         items: What is to be shown; `backward` and `views` matter here.
+        views: What was asked for by name.
 
     Raises:
-        RenderError: Another level, a wrong depth, or a depth for the autograd level.
+        RenderError: Another level, a wrong depth, a depth for the autograd level, or what a view refuses.
     """
     if level not in CHOICES:
         raise wrong_choice("level", level, CHOICES)
     check_depth(depth)
-    kept = graph if "backward" in items else phase(graph)
+    steps: list[Callable[[Graph], Graph]] = [each.apply for each in views]
+    first = max((number for number, each in enumerate(views, 1) if each.view.level), default=0)
+    if level != "auto" or depth is not None or not first:
+        steps.insert(0, _level(level, depth, bool(views)))
+        first += 1
+    whole = "backward" in items or any(each.view.phases for each in views)
+    kept = graph if whole else phase(graph)
+    return _applied(kept, [*steps[:first], *_tidying(items), *steps[first:]])
+
+
+def _level(level: str, depth: int | None, with_views: bool) -> Callable[[Graph], Graph]:
+    """What `level` and `depth` ask for, as a view."""
     if level == "autograd":
         if depth is not None:
             raise RenderError("the autograd level has no modules to close: leave out depth, or choose level 'function'")
-        return autograd(prune(kept))
-    if level == "auto" and depth is None:
-        return _fitting(kept, items)
-    return _leaving(collapse(kept, level="function" if level == "auto" else level, depth=depth), items)
+        return lambda graph: autograd(prune(graph))
+    if level == "auto" and depth is None and not with_views:
+        return auto
+    options: Mapping[str, str] = {"to": _COLLAPSED.get(level, "functions")}
+    return lambda graph: collapse(graph, depth=depth, **options)  # type: ignore[arg-type]
 
 
-def boxes(graph: Graph) -> int:
-    """About how many boxes a drawing of the graph has: its operations and what comes into it."""
-    read = dict.fromkeys(value for node in graph.nodes for value in node.inputs)
-    outside = sum(graph.value_by_id[value].kind in ("input", "constant") for value in read)
-    return len(graph.nodes) + outside
+def _tidying(items: frozenset[str]) -> Sequence[Callable[[Graph], Graph]]:
+    """What follows once calls are closed: a factory inside a closed module is no input of it."""
+    return (prune,) if "views" in items else (prune, skip)
 
 
-def _leaving(graph: Graph, items: frozenset[str]) -> Graph:
-    """What is left once calls are closed: a factory inside a closed module is no input of it."""
-    pruned = prune(graph)
-    return pruned if "views" in items else skip(pruned)
-
-
-def _fitting(graph: Graph, items: frozenset[str]) -> Graph:
-    """The most detailed level with at most `MAX_BOXES` boxes; the least detailed where none has so few."""
-    whole = _leaving(collapse(graph), items)
-    if boxes(whole) <= MAX_BOXES or not any(scope.kind == "module" for scope in whole.scopes):
-        return whole
-    for closed, sentence in _closings(graph, items, boxes(whole)):
-        if boxes(closed) <= MAX_BOXES:
-            return note(closed, sentence)
-    return note(closed, sentence)
-
-
-def _closings(graph: Graph, items: frozenset[str], before: int) -> Iterator[tuple[Graph, str]]:
-    """Ever fewer boxes: innermost modules closed, then those below each depth down to the outermost."""
-    closed = _leaving(collapse(graph, level="module"), items)
-    drawn = f"to draw {boxes(closed)} boxes instead of {before:,}"
-    yield closed, f"closed the innermost modules {drawn}; --level function opens them"
-    for depth in range(_deepest(graph) - 1, -1, -1):
-        closed = _leaving(collapse(graph, level="module", depth=depth), items)
-        drawn = f"to draw {boxes(closed):,} boxes instead of {before:,}"
-        yield closed, f"closed modules below depth {depth} {drawn}; --depth {depth + 1} opens more"
-
-
-def _deepest(graph: Graph) -> int:
-    """How many modules lie around the most deeply nested call."""
-    deep: dict[int | None, int] = {None: 0}
-    for scope in graph.scopes:
-        deep[scope.id] = deep[scope.parent] + (scope.kind == "module")
-    return max(deep.values())
+def _applied(graph: Graph, steps: Sequence[Callable[[Graph], Graph]]) -> Graph:
+    for step in steps:
+        graph = step(graph)
+    return graph

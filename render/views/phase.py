@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import get_args
 
 from render.errors import wrong_choice
 from render.views import register
 from render.views.subgraph import with_nodes
 from tracer.graph import Graph, Phase
 
-PHASES: tuple[Phase, ...] = ("forward", "backward", "update")
+PHASES: tuple[Phase, ...] = get_args(Phase)
 
 
-@register("phase", help_text="only the operations of forward, backward or update")
-def phase(graph: Graph, *, keep: Sequence[str] = ("forward",)) -> Graph:
+@register("phase", help_text="only the operations of forward, backward or update", phases=True)
+def phase(graph: Graph, *, keep: tuple[Phase, ...] = ("forward",)) -> Graph:
     """The graph without the operations of other phases.
 
     Args:
         graph: Any graph.
-        keep: The phases to keep, of `forward`, `backward` and `update`.
+        keep: A phase to keep.
 
     Raises:
         RenderError: `keep` names something else.

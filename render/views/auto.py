@@ -1,0 +1,134 @@
+"""The view `auto`: the most detail that still reads, opening modules from the outside in until a budget is used."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from render import text
+from render.views import register
+from render.views.closing import close
+from render.views.collapse import collapse
+from render.views.fold import fold
+from render.views.prune import prune
+from render.views.roll import roll
+from render.views.subgraph import note
+from tracer.graph import Graph, Scope
+
+MAX_BOXES: Final = 40  # more do not read in one figure
+
+
+@register("auto", help_text="the most detail that still reads: modules are opened until the budget is used", level=True)
+def auto(graph: Graph, *, boxes: int = MAX_BOXES) -> Graph:
+    """The graph at the level of functions where that is few enough boxes; otherwise what repeats is drawn once.
+
+    Loops are rolled and modules that are alike folded. Then modules are opened from the outermost inwards: those of one
+    class at one depth together, or the first of them alone where there is no room for all. What was closed is added to
+    `meta["notes"]`.
+
+    Args:
+        graph: Any graph.
+        boxes: How many boxes there may be, about; a graph without modules is drawn whole.
+    """
+    whole = prune(collapse(graph))
+    before = count_boxes(whole)
+    if before <= boxes:
+        return whole
+    whole = fold(roll(whole))
+    closing = _closing_scopes(whole, _opened(_Tree.of(whole), boxes - _outside(whole)))
+    closed = prune(close(whole, closing))
+    number = len({scope.id for scope in closing.values()})
+    if not number or count_boxes(closed) >= count_boxes(whole):
+        return whole
+    modules = f"{text.count(number)} module{'' if number == 1 else 's'}"
+    drawn = f"to draw {text.count(count_boxes(closed))} boxes instead of {text.count(before)}"
+    return note(closed, f"closed {modules} {drawn}; --level function opens all, --view auto:boxes={2 * boxes} more")
+
+
+def count_boxes(graph: Graph) -> int:
+    """About how many boxes a drawing of the graph has: its operations and what comes into it."""
+    return len(graph.nodes) + _outside(graph)
+
+
+def _outside(graph: Graph) -> int:
+    """How many inputs and constants the operations read."""
+    read = dict.fromkeys(value for node in graph.nodes for value in node.inputs)
+    return sum(graph.value_by_id[value].kind in ("input", "constant") for value in read)
+
+
+@dataclass(slots=True)
+class _Tree:
+    """What lies directly in each module: the units that are drawn when it is opened and those inside it closed.
+
+    Attributes:
+        units: By module id (None: outside of all), how many operations and modules lie in it.
+        modules: The modules among them.
+    """
+
+    units: dict[int | None, int] = field(default_factory=dict)
+    modules: dict[int | None, list[Scope]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, graph: Graph) -> _Tree:
+        """The tree of a graph; modules in which nothing ran are not in it."""
+        tree, seen = cls(), set[int]()
+        around = _innermost_modules(graph)
+        for node in graph.nodes:
+            module = around[node.scope]
+            home = None if module is None else module.id
+            tree.units[home] = tree.units.get(home, 0) + 1
+            while module is not None and module.id not in seen:
+                seen.add(module.id)
+                above = around[module.parent]
+                home = None if above is None else above.id
+                tree.units[home] = tree.units.get(home, 0) + 1
+                tree.modules.setdefault(home, []).append(module)
+                module = above
+        return tree
+
+
+def _innermost_modules(graph: Graph) -> Mapping[int | None, Scope | None]:
+    """For each scope, the module it is or lies in."""
+    found: dict[int | None, Scope | None] = {None: None}
+    for scope in graph.scopes:
+        found[scope.id] = scope if scope.kind == "module" else found[scope.parent]
+    return found
+
+
+def _opened(tree: _Tree, budget: int) -> set[int]:
+    """Ids of the modules that can be opened within the budget."""
+    opened: set[int] = set()
+    left = budget - tree.units.get(None, 0)
+    queue = deque(_alike(tree.modules.get(None, [])))
+    while queue:
+        group = queue.popleft()
+        for chosen in (group, group[:1]):
+            cost = sum(tree.units.get(module.id, 0) - 1 for module in chosen)
+            if cost <= left:
+                left -= cost
+                opened.update(module.id for module in chosen)
+                queue.extend(_alike([child for module in chosen for child in tree.modules.get(module.id, [])]))
+                break
+    return opened
+
+
+def _alike(modules: list[Scope]) -> list[list[Scope]]:
+    """Modules by class, in the order in which the classes appear."""
+    groups: dict[str, list[Scope]] = {}
+    for module in modules:
+        groups.setdefault(module.type, []).append(module)
+    return list(groups.values())
+
+
+def _closing_scopes(graph: Graph, opened: set[int]) -> Mapping[int, Scope]:
+    """For each scope in a module that is not opened: the outermost such module around it."""
+    closing: dict[int, Scope] = {}
+    for scope in graph.scopes:
+        above = None if scope.parent is None else closing.get(scope.parent)
+        if above is not None:
+            closing[scope.id] = above
+        elif scope.kind == "module" and scope.id not in opened:
+            closing[scope.id] = scope
+    return closing

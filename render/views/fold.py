@@ -1,0 +1,62 @@
+"""The view `fold`: modules that are alike drawn once, copies as well as one that is called again."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Final
+
+from render.views import register
+from render.views.merging import alike, drawn_once, merged, turns
+from render.views.repeats import Item, Likeness
+from render.views.runs import Run
+from render.views.subgraph import note
+from tracer.graph import Graph, Node, Scope
+
+
+@register(
+    "fold", help_text="modules that are alike and follow each other drawn once: 12 alike, or ×12 for the same weights"
+)
+def fold(graph: Graph, *, least: int = 2) -> Graph:
+    """The graph with modules drawn once that have the same class, the same operations inside and the same sizes.
+
+    Args:
+        graph: Any graph.
+        least: Leave fewer alike as they are.
+    """
+
+    def is_alike(run: Run, row: Sequence[Item]) -> bool:
+        return len(run.turns) >= max(2, least) and any(_is_module(item) for item in row)
+
+    folded = merged(graph, Likeness(_node, _scope, _where), is_alike, carries=False)
+    names = [" to ".join(alike(scope)) or f"{scope.name} ×{turns(scope)}" for scope in drawn_once(graph, folded)]
+    if not names:
+        return graph
+    more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
+    return note(
+        folded, f"what is alike is drawn once, with the numbers of the last: {', '.join(names[:MAX_NAMES])}{more}"
+    )
+
+
+MAX_NAMES: Final = 4  # in a note
+
+
+def _is_module(item: Item) -> bool:
+    return item.scope is not None and item.scope.kind == "module"
+
+
+def _node(graph: Graph, node: Node) -> Hashable:
+    shapes = tuple(graph.value_by_id[value].shape for value in (*node.inputs, *node.outputs))
+    facts = tuple(sorted((key, repr(value)) for key, value in node.attrs.items()))
+    module = node.target.startswith("module.")
+    return ("" if module else node.op, node.target, node.phase, node.error is None, shapes, facts)
+
+
+def _scope(scope: Scope) -> Hashable:
+    name = "" if scope.kind == "module" else scope.name
+    return (scope.kind, name, scope.type, scope.attrs.get("turns"))
+
+
+def _where(item: Item) -> Hashable:
+    """The line of a call that is no module: only the same line again counts as a repeat."""
+    source = None if item.scope is None or _is_module(item) else item.scope.source
+    return None if source is None else (source.file, source.line, source.column)

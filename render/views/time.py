@@ -1,0 +1,90 @@
+"""The view `time`: a loop laid out along time, one column a turn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from render.errors import RenderError
+from render.views import register
+from render.views.merging import Plan, run_of
+from render.views.repeats import Item, items, spans
+from render.views.roll import SAME_LINES
+from render.views.runs import Run
+from render.views.subgraph import note
+from tracer.graph import Graph, Node
+
+SKIPPED = "…"
+
+
+@register("time", help_text="a loop along time: one column a turn, its number above, weights once beside them")
+def time(graph: Graph, *, steps: int = 6) -> Graph:
+    """The graph with a scope around each turn of its loops, which the picture draws as columns.
+
+    Loops are those of `roll` that hand something on. Of a loop with more turns the first and the last are drawn, and
+    one operation stands for those in between. Loops inside a turn stay as they are.
+
+    Args:
+        graph: Any graph.
+        steps: How many turns of a loop to draw, at least 2.
+
+    Raises:
+        RenderError: `steps` is less than 2.
+    """
+    if steps < 2:
+        raise RenderError(f"time:steps must be 2 or more, not {steps}: the first and the last turn are always drawn")
+    plan, within = Plan(graph, carries=False), set[int | None]()
+    skipped = 0
+    for parent, inside in items(graph, SAME_LINES).items():
+        if parent in within or (parent is not None and graph.scope_by_id[parent].parent in within):
+            within.add(parent)
+            continue
+        for span in spans([item.sign for item in inside]):
+            rows = span.rows(inside)
+            run, last = run_of(graph, rows)
+            if run is not None and run.carried and run.same_weights:
+                rows = rows[last + 1 - len(run.turns) : last + 1]
+                within.update(item.scope.id for row in rows for item in row if item.scope is not None)
+                skipped += _columns(plan, run, rows, parent, steps)
+    if not plan.loops:
+        return graph
+    laid_out = plan.carried_out()
+    turns = f"{skipped:,} turns" if skipped > 1 else "1 turn"
+    return (
+        note(laid_out, f"not drawn: {turns} in between; --view time:steps={2 * steps} draws more")
+        if skipped
+        else laid_out
+    )
+
+
+def _columns(plan: Plan, run: Run, rows: Sequence[Sequence[Item]], home: int | None, steps: int) -> int:
+    """Plans a scope for each turn that is drawn; how many are not."""
+    last = len(rows) - 1
+    first_left_out = steps - 1 if len(rows) > steps else last
+    for number in (*range(first_left_out), last):
+        plan.enclose(rows[number], home, f"t = {number}", {"step": number, "steps": len(rows)})
+    if first_left_out < last:
+        _skip(plan, run, range(first_left_out, last), home)
+    return last - first_left_out
+
+
+def _skip(plan: Plan, run: Run, left_out: range, home: int | None) -> None:
+    """Plans one operation in place of turns: it reads what the turn before hands on, and makes what others read."""
+    stands = run.turns[left_out[-1]]
+    number = max(node.id for node in plan.graph.nodes) + 1 + len(plan.replaced)
+    for turn in (run.turns[each] for each in left_out):
+        for node, other in zip(turn, stands, strict=True):
+            plan.nodes[node.id] = number
+            if turn is not stands:
+                plan.values.update(zip(node.outputs, other.outputs, strict=False))
+    before = run.turns[left_out[0] - 1]
+    inputs = dict.fromkeys(before[each.made[0]].outputs[each.made[1]] for each in run.carried)
+    inside = {node.id for each in left_out for node in run.turns[each]}
+    outputs = []
+    for nodes in zip(*(run.turns[each] for each in left_out), strict=True):
+        for values in zip(*(node.outputs for node in nodes), strict=False):
+            readers = (reader.id for value in values for reader in plan.graph.consumers.get(value, ()))
+            if any(reader not in inside for reader in readers):
+                outputs.append(values[-1])
+    words = f"{SKIPPED} {len(left_out):,} more"
+    skipped = Node(number, words, f"loop.{SKIPPED}", inputs=tuple(inputs), outputs=tuple(outputs), scope=home)
+    plan.replaced[stands[-1].id] = skipped

@@ -1,0 +1,125 @@
+"""The view `backward`: which operation stands opposite which, what a gradient passes through, and how it is drawn."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import pytest
+
+from render import draw
+from render.scene import Scene
+from render.views.backward import backward
+from tests.geometry import problems
+from tests.graphs import Sketch, rnn_cell, square
+from tracer.graph import Graph
+
+
+def chained() -> Graph:
+    """`y = exp(x @ W); loss = sum(y + y)`, with what backward ran: a sum where gradients meet, and the collecting."""
+    s = Sketch()
+    x, w = s.value("x", (2, 2), kind="input"), s.value("W", (2, 2), kind="parameter", requires_grad=True, grad=1.5)
+    h, y, both = (s.value(name, (2, 2), requires_grad=True, grad=1.0) for name in ("h", "y", None))
+    loss = s.value("loss", (), requires_grad=True, grad=1.0)
+    module = s.scope("exp", "module", "Exp")
+    mm, exp = s.call("@", [x, w], [h]), s.call("exp", [h], [y], parent=module)
+    add, total = s.call("+", [y, y], [both]), s.call("sum", [both], [loss])
+    seed, spread, one, other, met, passed, turned, collected = (s.value(None, (2, 2)) for _ in range(8))
+    s.call("ones_like", [loss], [seed], phase="backward")
+
+    def ran(op: str, inputs: list[int], outputs: list[int], forward: int | None) -> None:
+        scope = s.scope(f"{op}Backward0", type=f"{op}Backward0")
+        s.node(op.lower(), inputs, outputs, scope=scope, phase="backward", forward=forward)
+
+    ran("Sum", [seed], [spread], total)
+    ran("Add", [spread], [one, other], add)
+    ran("Accumulate", [one, other], [met], None)
+    ran("Exp", [met, y], [passed], exp)
+    ran("Turn", [x], [turned], mm)
+    ran("Mm", [turned, passed], [collected], mm)
+    ran("AccumulateGrad", [collected], [], None)
+    return s.graph("chained", outputs=(loss,), loss=loss)
+
+
+def test_each_operation_has_one_opposite_in_mirrored_order() -> None:
+    graph = draw(chained(), view="backward").view
+    forward = [node for node in graph.nodes if node.phase == "forward"]
+    opposite = [node for node in graph.nodes if node.forward is not None]
+    assert [node.op for node in opposite] == ["SumBackward0", "AddBackward0", "ExpBackward0", "@ backward"]
+    assert [node.forward for node in opposite] == [node.id for node in reversed(forward)]
+
+
+def test_gradients_meet_without_a_box_and_are_collected_in_the_parameter() -> None:
+    graph = draw(chained(), view="backward").view
+    add, exp, mm = (
+        next(node for node in graph.nodes if node.op == op) for op in ("AddBackward0", "ExpBackward0", "@ backward")
+    )
+    assert exp.inputs[:2] == add.outputs
+    assert exp.outputs[0] in mm.inputs
+    assert not any("Accumulate" in node.op for node in graph.nodes)
+
+
+def test_backward_lies_in_the_module_of_forward() -> None:
+    graph = draw(chained(), view="backward").view
+    exp = next(node for node in graph.nodes if node.op == "ExpBackward0")
+    assert [scope.name for scope in graph.path(exp.scope)] == ["exp", "ExpBackward0"]
+
+
+def test_without_backward_it_says_so() -> None:
+    graph = backward(square())
+    assert (graph.nodes, graph.meta["notes"]) == (square().nodes, ("there is no backward to draw",))
+
+
+def by_words(scene: Scene) -> dict[str, str]:
+    return {box.id: "".join(run.text + run.subscript for run in box.lines[0]) for box in scene.boxes if box.lines}
+
+
+@pytest.mark.parametrize("direction", ["LR", "TB"])
+def test_the_two_are_drawn_side_by_side_and_gradients_run_the_other_way(direction: str) -> None:
+    scene = draw(chained(), view="backward", direction=direction, style="data").scene
+    assert problems(scene) == []
+    words, boxes = by_words(scene), {box.id: box for box in scene.boxes}
+    along = (lambda box: box.x) if direction == "LR" else (lambda box: box.y)
+    gradients = [(words[edge.tail], words[edge.head]) for edge in scene.edges if edge.against]
+    assert ("SumBackward0", "AddBackward0") in gradients
+    assert ("@ backward", "W") in gradients
+    assert all(along(boxes[edge.head]) < along(boxes[edge.tail]) for edge in scene.edges if edge.against)
+    assert not any(edge.kind == "gradient" for edge in scene.edges)
+    pairs: dict[str | None, list[str]] = {}
+    for box in scene.boxes:
+        if box.kind == "operation":
+            pairs.setdefault(box.group, []).append(words[box.id])
+    assert ["@", "@ backward"] in pairs.values()
+    assert ["exp", "ExpBackward0"] in pairs.values()
+
+
+def test_what_runs_against_the_flow_is_a_gradient_in_the_legend() -> None:
+    scene = draw(rnn_cell(), view="backward").scene
+    assert [label.runs[0].text for label in scene.labels][:2] == ["value", "gradient"]
+    assert scene.samples[1].path[0][0] > scene.samples[1].path[-1][0]
+
+
+def test_a_real_program(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    from tests.programs import run
+
+    recording, _ = run(
+        tmp_path,
+        """
+        import torch
+
+        x, h = torch.randn(5, 2, 4), torch.zeros(2, 3)
+        cell = torch.nn.RNNCell(4, 3)
+        for t in range(5):
+            h = cell(x[t], h)
+        loss = h.sum()
+        loss.backward()
+        """,
+    )
+    graph = draw(recording.graphs[0], view="backward").view
+    cells = [node for node in graph.nodes if node.op == "rnn_tanh_cell backward"]
+    assert len(cells) == 5
+    for later, earlier in itertools.pairwise(cells):  # only the state: no sums of the gradients of weights
+        read = [graph.producer[value].id for value in earlier.inputs if value in later.outputs]
+        assert read == [later.id]
+    assert problems(draw(recording.graphs[0], view="backward").scene) == []

@@ -1,0 +1,68 @@
+"""What holds for every view, and for every view after every other, on the graphs of tests/graphs.py."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+
+import pytest
+
+from render import draw
+from render.views import asking, get, views
+from tests.graphs import GRAPHS, chain, empty, residual_net, rnn_cell
+from tracer.graph import Graph
+
+NAMES = tuple(views())
+
+
+def assert_sound(graph: Graph) -> None:
+    """References resolve, ids are unique, a parent stands before its children, a value is made before it is read."""
+    assert Graph.from_json(graph.to_json()) == graph  # reading checks every reference
+    assert len(graph.node_by_id) == len(graph.nodes)
+    assert len(graph.value_by_id) == len(graph.values)
+    seen: set[int | None] = {None}
+    for scope in graph.scopes:
+        assert scope.parent in seen
+        seen.add(scope.id)
+    made: set[int] = set()
+    for node in graph.nodes:
+        assert all(value in made or value not in graph.producer for value in node.inputs), node
+        made.update(node.outputs)
+
+
+@pytest.mark.parametrize("build", GRAPHS.values(), ids=GRAPHS)
+@pytest.mark.parametrize("name", NAMES)
+def test_a_view_gives_a_sound_graph_always_the_same_and_leaves_its_argument_alone(
+    name: str, build: Callable[[], Graph]
+) -> None:
+    graph = build()
+    shown = get(name).apply(graph)
+    assert graph == build()
+    assert shown == get(name).apply(build())
+    assert {value.id for value in graph.values} <= {value.id for value in shown.values}
+    assert_sound(shown)
+
+
+@pytest.mark.parametrize("build", [rnn_cell, lambda: residual_net(3)], ids=["rnn_cell", "residual_net"])
+@pytest.mark.parametrize(("first", "then"), list(itertools.permutations(NAMES, 2)))
+def test_a_view_composes_with_every_other(first: str, then: str, build: Callable[[], Graph]) -> None:
+    assert_sound(get(then).apply(get(first).apply(build())))
+    assert draw(build(), view=[first, then]).composed.boxes
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_view_of_nothing_is_nothing(name: str) -> None:
+    assert get(name).apply(empty()).nodes == ()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_view_does_not_recurse_on_the_length_of_a_graph(name: str) -> None:
+    assert_sound(get(name).apply(chain(5_000)))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_option_is_documented_and_has_a_default(name: str) -> None:
+    for option in asking.options(get(name)).values():
+        assert option.help, f"{name}:{option.name} is not in the docstring's Args"
+        assert option.default is not type(None)
+        assert option.usage.startswith(f"{option.name}=")
