@@ -389,13 +389,14 @@ def shown(path: Path) -> str:
 
 
 def say(text: str) -> None:
-    """A line of ours, apart from what the script prints."""
-    click.echo(text, err=True)
+    """A line of ours, apart from what the script prints; nobody hears it where the script has closed the stream."""
+    with contextlib.suppress(ValueError, OSError):
+        click.echo(text, err=True)
 
 
 def progress(text: str) -> contextlib.AbstractContextManager[Any]:
     """A line that moves while long work goes on, where somebody is looking."""
-    if not sys.stderr.isatty():
+    if sys.stderr is None or sys.stderr.closed or not sys.stderr.isatty():
         return contextlib.nullcontext()
     from rich.console import Console  # as above
 
