@@ -74,6 +74,8 @@ class _Draft:
         boxes: By scene id, in the order of the run.
         edges: Ways of values.
         gradients: Ways of gradients, back along them.
+        labelled: Tensors that an arrow already names.
+        tips: What is known of a tensor, in words, by value id.
     """
 
     graph: Graph
@@ -84,6 +86,7 @@ class _Draft:
     edges: list[Edge] = field(default_factory=list)
     gradients: list[Edge] = field(default_factory=list)
     labelled: set[int] = field(default_factory=set)
+    tips: dict[int, str] = field(default_factory=dict)
 
     @cached_property
     def words(self) -> Wording:
@@ -144,7 +147,8 @@ class _Draft:
         producer = self.graph.producer.get(value.id)
         if self.is_drawn(value.id):
             tail = f"v{value.id}"
-            self._add(self._tensor(value))
+            if tail not in self.boxes:  # or a weight with thousands of readers would be made anew for each
+                self._add(self._tensor(value))
         else:
             tail = f"n{producer.id}" if producer is not None else ""
         self._connect(f"e{node.id}_{position}", tail, f"n{node.id}", value, position, self._reader_passes(node))
@@ -166,8 +170,7 @@ class _Draft:
         producer = self.graph.producer.get(value.id)
         backward = producer is not None and producer.phase == "backward"
         color = self.theme.gradient if backward else self.theme.edge
-        tip = tooltips.tensor(value, self.words.names.get(value.id, ""))
-        edge = Edge(id, tail, head, order=order, color=color, dashed=backward, tooltip=tip)
+        edge = Edge(id, tail, head, order=order, color=color, dashed=backward, tooltip=self._tooltip(value))
         self.edges.append(edge)
         if passes and value.grad is not None and {"gradients", "backward"} & self.items == {"gradients"}:
             gradient = Edge(f"g{id[1:]}", head, tail, "gradient", order, twin=id, color=self.theme.gradient)
@@ -203,11 +206,16 @@ class _Draft:
             stroke=paint.stroke,
             stroke_width=paint.width,
             double=self._is_loss(value),
-            tooltip=tooltips.tensor(value, self.words.names.get(value.id, "")),
+            tooltip=self._tooltip(value),
             group=self.groups.of_value(value.id),
             width=width + (height / 2 if pill else 0),
             height=height,
         )
+
+    def _tooltip(self, value: Value) -> str:
+        if value.id not in self.tips:
+            self.tips[value.id] = tooltips.tensor(value, self.words.names.get(value.id, ""))
+        return self.tips[value.id]
 
     def _is_loss(self, value: Value) -> bool:
         return self.graph.loss is not None and value.id == self.graph.loss.id

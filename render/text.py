@@ -83,7 +83,7 @@ def baselines(lines: Sequence[Sequence[Text]], top: float, height: float) -> lis
 
 def clean(text: str) -> str:
     """`text` on one line, without control characters, invisible formatting or anything XML forbids."""
-    if text.isascii() and text.isprintable():
+    if text.isprintable():  # no control, formatting or separator among it
         return text
     kept = []
     for character in text:

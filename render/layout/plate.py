@@ -95,18 +95,19 @@ def _columns(sheet: Sheet, line: list[float]) -> _Columns:
     """Layers one behind the other, with more room where lines climb."""
     near: list[float] = []
     far: list[float] = []
+    labels = set(sheet.labels.values())
     end = 0.0
     for index, layer in enumerate(sheet.layers):
         if index:
-            end += _gap(sheet, line, sheet.layers[index - 1], layer)
+            end += _gap(sheet, labels, line, sheet.layers[index - 1], layer)
         near.append(end)
         end += max((sheet.length[node] for node in layer), default=0.0)
         far.append(end)
     return _Columns(near, far)
 
 
-def _gap(sheet: Sheet, line: list[float], before: list[int], behind: list[int]) -> float:
-    boxes, labels = len(sheet.boxes), set(sheet.labels.values())
+def _gap(sheet: Sheet, labels: set[int], line: list[float], before: list[int], behind: list[int]) -> float:
+    boxes = len(sheet.boxes)
     climb = max(
         (abs(line[node] + end.here - line[end.node] - end.there) for node in before for end in sheet.down[node]),
         default=0.0,
