@@ -1,4 +1,4 @@
-"""The corpus that layouts are compared on: graphs captured here and now, small and large, flat and with nested modules."""
+"""The corpus that layouts are compared on: graphs captured here and now, flat ones and nested ones."""
 
 from __future__ import annotations
 
@@ -248,7 +248,7 @@ def orthogonal(columns: int) -> Tensor:
     found: list[Tensor] = []
     for column in torch.randn(columns, columns):
         for basis in found:
-            column = column - (column @ basis) * basis  # noqa: PLW2901
+            column = column - (column @ basis) * basis
         found.append(column / column.norm())
     return torch.stack(found)
 

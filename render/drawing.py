@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path, PurePath
 from typing import Any
 
-from render import files, formats
+from render import collector, files, formats
 from render.annotate import annotate
 from render.compose import compose
 from render.errors import RenderError
@@ -38,7 +38,8 @@ class Drawing:
     def view(self) -> Graph:
         """The part of the graph that is drawn, at the level that is drawn."""
         items = self.options.items("data")
-        return select(self.graph, level=self.options.level, depth=self.options.depth, items=items)
+        with collector.paused():
+            return select(self.graph, level=self.options.level, depth=self.options.depth, items=items)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -59,7 +60,8 @@ class Drawing:
     @cached_property
     def composed(self) -> Scene:
         """Boxes and arrows without coordinates."""
-        return compose(self.view, self.options)
+        with collector.paused():
+            return compose(self.view, self.options)
 
     @cached_property
     def scene(self) -> Scene:
@@ -69,7 +71,8 @@ class Drawing:
             RenderError: The layout engine is not installed or takes too long.
         """
         try:
-            placed = place(self.composed, engine=self.options.engine)
+            with collector.paused():
+                placed = place(self.composed, engine=self.options.engine)
         except (EngineMissing, LayoutTimeout) as error:
             raise RenderError(str(error)) from error
         return annotate(placed, self.options.theme, self.notes, self.error)
@@ -84,7 +87,9 @@ class Drawing:
             RenderError: There is no such format, an option is not one it knows, or it cannot be made.
         """
         chosen = formats.get(format)
-        return chosen.write(self, **chosen.check(self.extra))
+        given = chosen.check(self.extra)
+        with collector.paused():
+            return chosen.write(self, **given)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Writes the picture to a file in the format of its suffix; a file already there is replaced at the very end.
