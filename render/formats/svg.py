@@ -27,9 +27,9 @@ def write(drawing: Drawing) -> str:
 
 def spell(scene: Scene) -> str:
     """A placed scene as SVG text."""
-    body = "\n".join(_body(scene, "{id}"))
+    body = "\n".join(_body(scene, "\0"))  # which `escape` leaves in no text
     prefix = f"g{hashlib.sha256(body.encode()).hexdigest()[:8]}"
-    return "\n".join((_open(scene, prefix), *_body(scene, prefix), "</svg>", ""))
+    return "\n".join((_open(scene, prefix), body.replace("\0", prefix), "</svg>", ""))
 
 
 def _body(scene: Scene, prefix: str) -> list[str]:
