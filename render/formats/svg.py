@@ -110,7 +110,8 @@ def _lines(box: Box) -> list[str]:
 
 
 def _title(box: Box) -> list[str]:
-    return [_text(line, box.x + 12, box.y + 20 + 18 * row, "start", float("inf")) for row, line in enumerate(box.lines)]
+    x = box.x + box.title + 12
+    return [_text(line, x, box.y + 20 + 18 * row, "start", float("inf")) for row, line in enumerate(box.lines)]
 
 
 # Text.
