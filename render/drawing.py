@@ -28,11 +28,13 @@ class Drawing:
         graph: As it was captured.
         options: What was asked for, checked.
         extra: Options of a single format (`scale` of PNG).
+        told: What came up while the picture was made.
     """
 
     graph: Graph
     options: Options
     extra: Mapping[str, Any] = field(default_factory=dict)
+    told: list[str] = field(default_factory=list, init=False, repr=False, compare=False)
 
     @cached_property
     def view(self) -> Graph:
@@ -43,8 +45,8 @@ class Drawing:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a reader should know: what was closed or left out, and how to see it."""
-        return tuple(str(note) for note in self.view.meta.get("notes", ()))
+        """What a reader should know: what was closed or left out, how to see it, what came up while placing it."""
+        return (*(str(note) for note in self.view.meta.get("notes", ())), *self.told)
 
     @property
     def error(self) -> str | None:
@@ -68,14 +70,21 @@ class Drawing:
         """The whole picture, placed, with its legend and notes.
 
         Raises:
-            RenderError: The layout engine is not installed or takes too long.
+            RenderError: The layout engine is not installed.
         """
-        try:
-            with collector.paused():
-                placed = place(self.composed, engine=self.options.engine)
-        except (EngineMissing, LayoutTimeout) as error:
-            raise RenderError(str(error)) from error
+        placed = self._placed()
         return annotate(placed, self.options.theme, self.notes, self.error)
+
+    def _placed(self) -> Scene:
+        """The composed scene with its layout: by our own engine where the one that was asked for takes too long."""
+        with collector.paused():
+            try:
+                return place(self.composed, engine=self.options.engine)
+            except EngineMissing as error:
+                raise RenderError(str(error)) from error
+            except LayoutTimeout as error:
+                self.told.append(f"{error}; our own layout is shown")
+                return place(self.composed)
 
     def render(self, format: str = "svg") -> str | bytes:  # noqa: A002 - the word for it
         """The picture as text, or as bytes where the format is binary.

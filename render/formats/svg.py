@@ -27,9 +27,14 @@ def write(drawing: Drawing) -> str:
 
 def spell(scene: Scene) -> str:
     """A placed scene as SVG text."""
-    body = "\n".join(_body(scene, "\0"))  # which `escape` leaves in no text
-    prefix = f"g{hashlib.sha256(body.encode()).hexdigest()[:8]}"
-    return "\n".join((_open(scene, prefix), body.replace("\0", prefix), "</svg>", ""))
+    rows = _body(scene, "\0")  # which `escape` leaves in no text
+    content = hashlib.sha256()
+    for row in rows:
+        content.update(row.encode())
+    prefix = f"g{content.hexdigest()[:8]}"
+    for number, row in enumerate(rows):  # one by one: a large picture as a whole is held once only
+        rows[number] = row.replace("\0", prefix)
+    return "\n".join((_open(scene, prefix), *rows, "</svg>", ""))
 
 
 def _body(scene: Scene, prefix: str) -> list[str]:

@@ -54,9 +54,7 @@ def _run(text: str) -> str:
             [program, "-Tjson0"], input=text, capture_output=True, encoding="utf-8", timeout=SECONDS, check=False
         )
     except subprocess.TimeoutExpired:
-        raise LayoutTimeout(
-            f"the layout engine 'dot' took longer than {SECONDS:.0f} s: use --engine layered, or draw less (--depth)"
-        ) from None
+        raise LayoutTimeout(f"the layout engine 'dot' took longer than {SECONDS:.0f} s") from None
     if done.returncode or not done.stdout:
         raise RuntimeError(f"the layout engine 'dot' failed ({done.returncode}): {done.stderr.strip()[-500:]}")
     return done.stdout
