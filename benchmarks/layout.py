@@ -11,19 +11,15 @@ same definitions:
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from itertools import combinations
-from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
 import numpy as np
 from rich.console import Console
 from rich.table import Table
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.pictures import corpus
 from render.layout import place
