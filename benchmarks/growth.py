@@ -1,4 +1,5 @@
-"""Time and memory from `Graph` to SVG as pictures grow: `python benchmarks/growth.py [--plot docs/images/growth.svg]`.
+"""Time and memory from `Graph` to SVG as pictures grow: `python -m benchmarks growth`;
+`python -m benchmarks.growth --plot docs/images/growth.svg` draws it.
 
 An LSTM written by hand, unrolled for more and more steps. Each size is drawn by a process of its own, which loads the
 saved graph and no torch; seconds are those of one core.
@@ -23,11 +24,15 @@ from rich.table import Table
 
 import render
 import tracer
+from benchmarks.timing import Effort, Row
 from render import text
 from render.formats.svg import escape
 
 BOUNDS = {300: 0.15, 3_400: 1.5, 10_000: 4.0, 100_000: 45.0}  # boxes: seconds
-STEPS = (5, 20, 66, 227, 667, 2_000, 6_667)  # about 15 boxes each
+STEPS_OF_BOUNDS = (19, 212, 625, 6_250)  # steps that give so many boxes: 16 each
+LARGEST_QUICK = 3_400
+MEGABYTES = 1500.0
+STEPS = (5, 20, 66, 227, 667, 2_000, 6_667)  # 16 boxes each
 MARGIN, WIDTH, HEIGHT = 64, 460, 300  # of the plot
 INK, SOFT, LINE = "#1f2937", "#cbd2da", "#2f6fb7"
 
@@ -38,6 +43,17 @@ class Measured(NamedTuple):
     boxes: int
     seconds: float
     megabytes: float
+
+
+def rows(effort: Effort) -> Iterator[Row]:
+    """Seconds and memory of the sizes that have a bound."""
+    for count, (boxes, bound) in zip(STEPS_OF_BOUNDS, BOUNDS.items(), strict=True):
+        if effort.of(boxes) != boxes and boxes > LARGEST_QUICK:
+            continue
+        (found,) = measure([effort.of(count, 2)])
+        yield Row(f"Graph to SVG, {text.count(found.boxes)} boxes", "s", found.seconds, bound)
+        if boxes == max(BOUNDS):
+            yield Row(f"Graph to SVG, {text.count(found.boxes)} boxes", "MB at the peak", found.megabytes, MEGABYTES)
 
 
 def draw(path: str) -> Measured:
@@ -68,7 +84,7 @@ def measure(steps: Sequence[int]) -> Iterator[Measured]:
                 lstm_by_hand(count)
             recording.graph.save(path)
             del recording
-            command = [sys.executable, __file__, "--draw", str(path)]
+            command = [sys.executable, "-m", "benchmarks.growth", "--draw", str(path)]
             yield Measured(*json.loads(subprocess.run(command, capture_output=True, check=True).stdout))
             path.unlink()
 
@@ -132,7 +148,7 @@ def main() -> None:
     """Prints a row for each size, and draws the plot where it is asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--plot", type=Path, help="SVG file to draw")
-    parser.add_argument("--steps", type=int, nargs="*", default=STEPS, help="of the LSTM, about 15 boxes each")
+    parser.add_argument("--steps", type=int, nargs="*", default=STEPS, help="of the LSTM, 16 boxes each")
     parser.add_argument("--draw", help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.draw:
