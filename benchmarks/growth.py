@@ -100,7 +100,7 @@ def plot(found: Sequence[Measured]) -> str:
     words = [
         _words(MARGIN + WIDTH / 2, MARGIN + HEIGHT + 44, "boxes in the picture"),
         _words(MARGIN, 30, "seconds from Graph to SVG, one core (○ what they may be)", "start"),
-        _words(last[0], last[1] + 70, f"{text.number(found[-1].megabytes / 1024)} GB at the peak", "end"),
+        _words(last[0], last[1] + 130, f"{text.number(found[-1].megabytes / 1024)} GB at the peak", "end"),
     ]
     width, height = WIDTH + 2 * MARGIN, HEIGHT + 2 * MARGIN
     return "\n".join(
