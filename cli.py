@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar, Union
@@ -19,7 +19,8 @@ from render import files, formats
 from render.errors import RenderError, wrong_choice
 from render.layout import EngineMissing, LayoutTimeout
 from render.options import ITEMS
-from render.theme import THEMES
+from render.theme import names as theme_names
+from render.theme import themes
 from render.views import views
 from tracer import script
 
@@ -54,19 +55,37 @@ class Wish:
         outs: Files to write; none for one SVG in the current folder.
         open_it: Whether to open them.
         options: As for `render.draw`.
+        own: Options of single formats; each file takes those that its format has.
     """
 
     outs: tuple[Path, ...]
     open_it: bool
     options: dict[str, Any]
+    own: dict[str, Any]
 
     def checked(self, name: str) -> Wish:
         """The same with absolute paths (a script may change the folder), once it is sure that all of it is possible."""
         outs = self.outs or (Path(f"{name}.svg"),)
-        for out in outs:
-            formats.for_path(files.checked(out))
-        _ = drawing.draw(tracer.Graph(), **self.options).scene  # an empty picture meets every check
-        return Wish(tuple(out.absolute() for out in outs), self.open_it, self.options)
+        chosen = {formats.for_path(files.checked(out)).name: out for out in outs}
+        for option in self.own:
+            if not set(chosen) & set(formats.options()[option].formats):
+                raise Refused(self._not_of_these(option, chosen))
+        empty = drawing.draw(tracer.Graph(), **self.options)  # an empty picture meets every check
+        _ = empty.scene
+        for name, out in chosen.items():
+            empty.render(name, **self.own_of(out))
+        options = {**self.options, "theme": empty.options.theme}  # read now: the script may change the folder
+        return Wish(tuple(out.absolute() for out in outs), self.open_it, options, self.own)
+
+    def own_of(self, out: Path) -> dict[str, Any]:
+        """The options of the format that this file is in."""
+        known = formats.for_path(out).options
+        return {name: value for name, value in self.own.items() if name in known}
+
+    def _not_of_these(self, option: str, chosen: Iterable[str]) -> str:
+        having = ", ".join(formats.options()[option].formats)
+        allowed = "; ".join(f"{name} has {', '.join(formats.get(name).flags) or 'none'}" for name in chosen)
+        return f"{formats.flag(option)} is an option of {having}, which is not written here ({allowed})"
 
 
 def picture_options(command: _Command) -> _Command:
@@ -74,14 +93,20 @@ def picture_options(command: _Command) -> _Command:
 
     def with_wish(outs: tuple[Path, ...], open_it: bool, **given: Any) -> None:
         options = {name: given.pop(name) for name in ("level", "depth", "show", "hide", "direction", "theme", "engine")}
-        command(wish=Wish(outs, open_it, options), **given)
+        own = {name: given.pop(name) for name in formats.options()}
+        own = {name: value for name, value in own.items() if value is not None}
+        command(wish=Wish(outs, open_it, options, own), **given)
 
     with_wish.__doc__, with_wish.__name__ = command.__doc__, command.__name__
     with_wish.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
     choices: tuple[tuple[tuple[str, ...], dict[str, Any], str], ...] = (
         (("--open", "open_it"), {"is_flag": True}, "Open what was written."),
         (("--engine",), {"default": "layered", "metavar": "layered|dot"}, "Layout; dot needs Graphviz."),
-        (("--theme",), {"default": "light", "metavar": "NAME"}, f"Colours: {', '.join(THEMES)}."),
+        (
+            ("--theme",),
+            {"default": "light", "metavar": "NAME|FILE.toml"},
+            f"Colours: {', '.join(theme_names())}, or your own in a file.",
+        ),
         (("--direction",), {"metavar": "LR|TB"}, "Left to right or top to bottom; by default what fits."),
         (("--hide",), {"default": "", "metavar": "ITEM,.."}, "Leave these items out."),
         (("--show",), {"default": "", "metavar": "ITEM,.."}, f"Draw these items too: {', '.join(ITEMS)}."),
@@ -97,9 +122,17 @@ def picture_options(command: _Command) -> _Command:
             "File to write, in the format of its suffix; may be repeated.  [default: an SVG here]",
         ),
     )
-    for names, details, text in choices:
+    for names, details, text in (*reversed([*map(format_option, formats.options().values())]), *choices):
         with_wish = click.option(*names, help=text, **details)(with_wish)
     return with_wish  # type: ignore[return-value]
+
+
+def format_option(option: formats.Option) -> tuple[tuple[str, ...], dict[str, Any], str]:
+    """An option of single formats as the command line has it: its names, click's details and its help."""
+    text, name = f"{', '.join(option.formats)}: {option.help}", formats.flag(option.name)
+    if option.kind is bool:
+        return (f"{name}/--no-{name[2:]}", option.name), {"default": None}, text
+    return (name, option.name), {"type": option.kind, "metavar": {int: "N", float: "X"}.get(option.kind, "TEXT")}, text
 
 
 def select_pass(_context: click.Context, _option: click.Parameter, text: str | None) -> Select | None:
@@ -141,8 +174,9 @@ def main() -> None:
 def render_command(words: tuple[str, ...], module: str | None, select: Select | None, stop: bool, wish: Wish) -> None:
     """Runs TARGET and draws what it computed.
 
-    TARGET is a script, a function as package.module:function (called without arguments), or a graph that was saved
-    as .json. A script runs as under plain Python: same output, same exit code. What stands after -- is passed to it.
+    TARGET is a script, a function as package.module:function (called without arguments), a graph that was saved as
+    .json, or an .svg picture of ours, which carries its graph. A script runs as under plain Python: same output, same
+    exit code. What stands after -- is passed to it.
 
     \b
     Examples:
@@ -151,9 +185,10 @@ def render_command(words: tuple[str, ...], module: str | None, select: Select | 
       graphtrace render mypackage.model:build_and_run -o model.png
       graphtrace render -m mypackage.train -- --epochs 3
       graphtrace render train.json -o train.dot      a saved graph; PyTorch is not needed
+      graphtrace render fig.svg --theme dark -o fig2.svg
     """  # noqa: D301
     with refusals():
-        if module is None and words and words[0].lower().endswith(".json"):
+        if module is None and words and words[0].lower().endswith((".json", ".svg")):
             if select is not None or stop or words[1:]:
                 raise Refused(f"{words[0]} is a saved graph, not a script: leave out --pass, --stop and arguments")
             draw_saved(words[0], wish)
@@ -190,14 +225,20 @@ def passes(words: tuple[str, ...], module: str | None) -> None:
 def list_command(what: str) -> None:
     """Lists formats, themes, views or demos."""
     if what == "formats":
-        entries = {name: f"{each.help} ({', '.join(each.suffixes)})" for name, each in formats.formats().items()}
+        entries = {name: described_format(each) for name, each in formats.formats().items()}
     elif what == "demos":
         entries = {name: demo_models.about(name) for name in demo_models.available()}
     else:
-        entries = {name: each.help for name, each in (THEMES if what == "themes" else views()).items()}
+        entries = {name: each.help for name, each in (themes() if what == "themes" else views()).items()}
     width = max(map(len, entries))
     for name, text in entries.items():
         click.echo(f"{name:<{width}}  {text}")
+
+
+def described_format(found: formats.Format) -> str:
+    """What a format is for, its suffixes and its own options."""
+    own = f"; {', '.join(found.flags)}" if found.flags else ""
+    return f"{found.help} ({', '.join(found.suffixes)}{own})"
 
 
 @main.command()
@@ -239,7 +280,9 @@ def draw_program(program: script.Program, args: Sequence[str], wish: Wish, selec
 
 
 def draw_saved(path: str, wish: Wish) -> None:
-    """Draws a graph that was saved earlier."""
+    """Draws a graph that was saved earlier, or that a picture carries."""
+    if path.lower().endswith(".svg") and not wish.outs:
+        raise Refused(f"{path} is a picture already: name the new one with -o")
     wish = wish.checked(Path(path).stem)
     try:
         graph = tracer.load(path)
@@ -302,12 +345,13 @@ def loss(graph: tracer.Graph) -> str:
     return f"{value:.3g}".replace("-", "−") if isinstance(value, (int, float)) else ""
 
 
-def write(graph: tracer.Graph, wish: Wish, suffix: str = "") -> None:
+def write(graph: tracer.Graph, wish: Wish, numbered: str = "") -> None:
     """Draws a graph into every file, and says what a reader should know."""
     picture = drawing.draw(graph, **wish.options)
-    for path in (out.with_name(f"{out.stem}{suffix}{out.suffix}") for out in wish.outs):
+    for out in wish.outs:
+        path = out.with_name(numbered.join(formats.split(out)))
         with progress(f"drawing {path.name} ..."):
-            picture.save(path)
+            picture.save(path, **wish.own_of(out))
         say(f"wrote {shown(path)}")
         if wish.open_it:
             click.launch(str(path))

@@ -24,7 +24,7 @@ def draw(graph: Graph, **options: Any) -> Drawing:
     Args:
         graph: As captured or loaded.
         **options: `level`, `depth`, `show`, `hide`, `direction`, `theme` and `engine` as in `render.options.Options`;
-            others are passed to the format (`scale` for PNG).
+            others are passed to the format (`dpi` for PNG).
 
     Returns:
         A `Drawing`: `.render(format)`, `.save(path)`, `.scene`, `.notes`.
@@ -41,7 +41,7 @@ def render(graph: Graph, format: str = "svg", **options: Any) -> str | bytes:  #
 
     Args:
         graph: As captured or loaded.
-        format: Name of a format: `svg`, `png`, `dot`, `json`, `text`.
+        format: Name of a format, such as `svg` or `pdf` (`graphtrace list formats` tells them all).
         **options: As for `draw`.
 
     Returns:
@@ -58,7 +58,7 @@ def save(graph: Graph, path: str | os.PathLike[str], **options: Any) -> Path:
 
     Args:
         graph: As captured or loaded.
-        path: The suffix says the format (`.svg`, `.png`, `.dot`, `.json`, `.txt`).
+        path: The suffix says the format (`.svg`, `.pdf`, `.png`, ...; see `graphtrace list formats`).
         **options: As for `draw`.
 
     Returns:
@@ -78,7 +78,7 @@ def picture(graph: Graph, **options: Any) -> Scene:
 def mimebundle(graph: Graph) -> dict[str, str]:
     """What a notebook cell shows of a graph: the SVG picture, and a text for where pictures cannot be shown."""
     drawing = draw(graph)
-    return {"image/svg+xml": str(drawing.render("svg")), "text/plain": str(drawing.render("text"))}
+    return {"image/svg+xml": str(drawing.render("svg", embed=False)), "text/plain": str(drawing.render("text"))}
 
 
 def make_dot(var: Any, params: Any = None, **options: Any) -> Any:

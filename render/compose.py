@@ -16,7 +16,8 @@ from render.families import family, is_view
 from render.groups import Groups
 from render.labels import Lines, Wording
 from render.options import Options, Style
-from render.scene import Box, Direction, Edge, Scene
+from render.painting import cell_width
+from render.scene import Box, Direction, Edge, Outline, Scene
 from render.theme import Paint, Theme
 from render.views.collapse import is_closed_module
 from tracer.graph import Graph, Node, Value
@@ -42,7 +43,7 @@ def compose(graph: Graph, options: Options) -> Scene:
         description=_description(graph),
         boxes=draft.groups.boxes(boxes),
         edges=(*edges, *draft.gradients),
-        direction=options.direction or _direction(boxes, edges),
+        direction=options.direction or options.theme.direction or _direction(boxes, edges),
         background=options.theme.background,
         font=options.theme.font,
     )
@@ -195,20 +196,23 @@ class _Draft:
 
     def _tensor(self, value: Value) -> Box:
         paint, lines = self._tensor_paint(value), self.words.tensor(value)
-        width, height = tensor_size(lines, self.style)
-        pill = value.kind == "constant"
+        across = self.theme.records and len(lines) > 1
+        width, height = record_size(lines) if across else tensor_size(lines, self.style)
+        outline: Outline = "pill" if value.kind == "constant" else self.theme.outlines["tensor"]
         return Box(
             id=f"v{value.id}",
             kind="tensor",
             lines=lines,
-            outline="pill" if pill else "rect",
+            outline=outline,
             fill=paint.fill,
             stroke=paint.stroke,
             stroke_width=paint.width,
-            double=self._is_loss(value),
+            double=self._is_loss(value) and not across,
+            dashed=paint.dashed,
+            across=across,
             tooltip=self._tooltip(value),
             group=self.groups.of_value(value.id),
-            width=width + (height / 2 if pill else 0),
+            width=width + (height / 2 if outline == "pill" else 0),
             height=height,
         )
 
@@ -235,10 +239,11 @@ class _Draft:
             id=f"n{node.id}",
             kind="operation",
             lines=lines,
-            outline="rounded" if is_closed_module(node) else "pill",
+            outline=self.theme.outlines["module" if is_closed_module(node) else "operation"],
             fill=self.theme.background if failed or backward else self._fill(node),
             stroke=stroke,
             stroke_width=3.0 if failed else self.theme.operation.width,
+            dashed=self.theme.operation.dashed,
             tooltip=tooltips.operation(self.graph, node),
             group=self.groups.of_node(node.id),
             width=width,
@@ -259,6 +264,11 @@ def tensor_size(lines: Lines, style: Style) -> tuple[float, float]:
     """Width and height of a tensor's box."""
     least, first, step, pad = (92, 30, 18, 14) if style == "data" else (84, 29, 17, 14)
     return _width(lines, least, pad), first + step * max(0, len(lines) - 1)
+
+
+def record_size(lines: Lines) -> tuple[float, float]:
+    """Width and height of a tensor's box whose lines stand side by side."""
+    return sum(cell_width(line) for line in lines), 34.0
 
 
 def operation_size(lines: Lines, style: Style) -> tuple[float, float]:

@@ -86,25 +86,30 @@ class Drawing:
                 self.told.append(f"{error}; our own layout is shown")
                 return place(self.composed)
 
-    def render(self, format: str = "svg") -> str | bytes:  # noqa: A002 - the word for it
+    def render(self, format: str = "svg", **options: Any) -> str | bytes:  # noqa: A002 - the word for it
         """The picture as text, or as bytes where the format is binary.
 
         Args:
             format: Name of a format (`graphtrace list formats`).
+            **options: Of that format, over those in `extra`.
 
         Raises:
             RenderError: There is no such format, an option is not one it knows, or it cannot be made.
         """
         chosen = formats.get(format)
-        given = chosen.check(self.extra)
+        given = chosen.check({**self.extra, **options})
         with collector.paused():
             return chosen.write(self, **given)
 
-    def save(self, path: str | os.PathLike[str]) -> Path:
+    def save(self, path: str | os.PathLike[str], **options: Any) -> Path:
         """Writes the picture to a file in the format of its suffix; a file already there is replaced at the very end.
+
+        Args:
+            path: Where to write.
+            **options: Of that format, over those in `extra`.
 
         Raises:
             RenderError: The suffix is unknown, the folder is missing, or it cannot be written to.
         """
         target = files.checked(path)
-        return files.replace(target, self.render(formats.for_path(target).name))
+        return files.replace(target, self.render(formats.for_path(target).name, **options))

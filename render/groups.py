@@ -73,6 +73,7 @@ class Groups:
             fill=paint.fill,
             stroke=paint.stroke,
             stroke_width=paint.width,
+            dashed=paint.dashed,
             tooltip=text.clean(f"{scope.name} {scope.type}"),
             group=parent,
             order=first.get(f"s{scope.id}", 0),

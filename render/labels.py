@@ -90,7 +90,7 @@ class Wording:
         number = scalar(value.data) if value.shape == () and "numbers" in self.items else None
         words = []
         if number is not None:
-            words.append(text.number(number))
+            words.append(f"data {text.number(number)}" if self.theme.records else text.number(number))
         elif "shapes" in self.items:
             words.append(text.shape(value.shape) or "scalar")
         if "dtypes" in self.items and value.dtype:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Final, Literal
 
 from render.errors import RenderError, wrong_choice
 from render.scene import Direction
-from render.theme import LIGHT, Theme, theme
+from render.theme import Theme, theme
 from render.views.levels import CHOICES
 
 Style = Literal["data", "operations"]
@@ -54,7 +55,7 @@ class Options:
     show: tuple[str, ...] = ()
     hide: tuple[str, ...] = ()
     direction: Direction | None = None
-    theme: Theme = LIGHT
+    theme: Theme = field(default_factory=lambda: theme("light"))
     engine: str = "layered"
 
     def items(self, style: Style) -> frozenset[str]:
@@ -73,7 +74,7 @@ def checked(
     show: str | Iterable[str] = (),
     hide: str | Iterable[str] = (),
     direction: str | None = None,
-    theme: str | Theme = "light",
+    theme: str | os.PathLike[str] | Theme = "light",
     engine: str = "layered",
 ) -> Options:
     """The options as a user gives them, checked.
@@ -84,7 +85,7 @@ def checked(
         show: Items, or one text with commas between them.
         hide: Items, or one text with commas between them.
         direction: `LR` or `TB`, in any case; None to choose by the depth of the graph.
-        theme: A theme or its name.
+        theme: A theme, its name, or a TOML file with one.
         engine: Name of a layout engine.
 
     Raises:

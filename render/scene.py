@@ -54,6 +54,8 @@ class Box:
         stroke: Six-digit hex colour of the border.
         stroke_width: Width of the border.
         double: Whether a second border runs inside (the loss).
+        dashed: Whether the border is dashed.
+        across: Whether the lines stand side by side, with rules between them.
         tooltip: Longer text for formats that have one.
         group: Id of the group box it lies in; None at the top.
         order: Where it stands in the author's code: a hint for ties in the layout.
@@ -72,6 +74,8 @@ class Box:
     stroke: str = "#6b7280"
     stroke_width: float = 1.2
     double: bool = False
+    dashed: bool = False
+    across: bool = False
     tooltip: str = ""
     group: str | None = None
     order: int = 0

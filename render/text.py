@@ -15,6 +15,7 @@ from render.scene import Text
 
 MAX_LABEL: Final = 24  # characters in one line of a box; more do not read on a slide
 SUBSCRIPT_SCALE: Final = 12 / 17
+SUBSCRIPT_DROP: Final = 0.24  # below the base line, in sizes of the text before it
 
 _WIDTHS: Final = {
     bold: {character: advance for advance, characters in table.items() for character in characters}
@@ -61,6 +62,11 @@ def name_run(name: str, size: float, color: str, *, limit: int = MAX_LABEL) -> T
     if len(base) == 1 and base.isalpha() and 0 < len(index) <= 3 and index.isalnum():
         return run(base, size, color, bold=True, subscript=index)
     return run(elide(name, limit), size, color, bold=True)
+
+
+def plain(runs: Iterable[Text]) -> str:
+    """One line of runs as plain text, a subscript after `_`."""
+    return "".join(f"{each.text}_{each.subscript}" if each.subscript else each.text for each in runs)
 
 
 def line_width(runs: Iterable[Text]) -> float:

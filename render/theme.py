@@ -1,16 +1,31 @@
-"""Themes as data: every colour and size of a picture, by what it stands for.
+"""Themes as data: every colour and outline of a picture, by what it stands for; each a TOML file in `themes`.
 
 Text keeps a contrast of 7:1 (WCAG 2.2, success criterion 1.4.6) on whatever it is set upon.
 """
 
 from __future__ import annotations
 
+import os
+import re
+import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from pathlib import Path
 from types import MappingProxyType
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
-from render.errors import wrong_choice
+from render.errors import RenderError, wrong_choice
+from render.scene import Direction, Outline
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+Document: TypeAlias = dict[str, Any]
+OUTLINES: Final[tuple[Outline, ...]] = get_args(Outline)
+_FOLDER: Final = Path(__file__).parent / "themes"
+_COMPLETE: Final = "light"  # the theme that has every key
+_WIDEST: Final = 8.0  # pixels of a border; more hides what it surrounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +36,13 @@ class Paint:
         fill: Six-digit hex colour.
         stroke: Six-digit hex colour of the border.
         width: Of the border, in pixels.
+        dashed: Whether the border is dashed.
     """
 
     fill: str
     stroke: str
     width: float = 1.4
+    dashed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +61,11 @@ class Theme:
         error: Border and message of what failed.
         tensors: Paint by kind of value, and of `loss`.
         families: Fill of an operation by its family.
-        operation: Border of operations (its fill is that of `other` and of closed modules).
+        operation: Border of operations (its fill is that of closed modules).
         group: Open modules.
+        outlines: Of `tensor`, `operation` and `module` (a closed one): `rect`, `rounded` or `pill`.
+        direction: The way values flow unless the user says; empty to choose by the depth of the graph.
+        records: Whether the lines of a tensor stand side by side, with rules between them.
         font: CSS font family list.
     """
 
@@ -62,125 +82,122 @@ class Theme:
     families: Mapping[str, str]
     operation: Paint
     group: Paint
-    font: str = "Arial, Helvetica, 'Liberation Sans', sans-serif"
+    outlines: Mapping[str, Outline]
+    direction: Direction | Literal[""]
+    records: bool
+    font: str
 
 
-LIGHT: Final = Theme(
-    name="light",
-    help="dark on white, for slides and pages",
-    background="#ffffff",
-    text="#1f2937",
-    muted="#3d4450",
-    edge="#1f2937",
-    gradient="#d1410c",
-    gradient_text="#802304",
-    error="#8e001b",
-    tensors=MappingProxyType(
-        {
-            "input": Paint("#e3f4e1", "#4d9a48"),
-            "parameter": Paint("#fdebd3", "#c77a14", 2.4),
-            "buffer": Paint("#fdf4e6", "#c77a14", 1.2),
-            "constant": Paint("#f3f4f6", "#9aa3af", 1.0),
-            "result": Paint("#ffffff", "#9aa3af"),
-            "output": Paint("#e1edfb", "#2f6fb7"),
-            "loss": Paint("#e1edfb", "#2f6fb7", 1.6),
-        }
-    ),
-    families=MappingProxyType(
-        {
-            "matmul": "#fad9d7",
-            "elementwise": "#e2dcf3",
-            "activation": "#cdeeec",
-            "reduction": "#f7ecc0",
-            "view": "#eceef1",
-            "other": "#e6edf5",
-        }
-    ),
-    operation=Paint("#f0f2f5", "#6b7280", 1.2),
-    group=Paint("#f7f8fa", "#cbd2da", 1.2),
-)
-
-DARK: Final = Theme(
-    name="dark",
-    help="light on near-black, for dark slides and notebooks",
-    background="#111827",
-    text="#f9fafb",
-    muted="#d1d5db",
-    edge="#d1d5db",
-    gradient="#ff8a5c",
-    gradient_text="#ffc9b3",
-    error="#ffb3c0",
-    tensors=MappingProxyType(
-        {
-            "input": Paint("#163a1c", "#6cc067"),
-            "parameter": Paint("#4a2f0b", "#e39a3b", 2.4),
-            "buffer": Paint("#33240f", "#e39a3b", 1.2),
-            "constant": Paint("#1f2937", "#9aa3af", 1.0),
-            "result": Paint("#1b2433", "#9aa3af"),
-            "output": Paint("#16335a", "#6fa8e8"),
-            "loss": Paint("#16335a", "#6fa8e8", 1.6),
-        }
-    ),
-    families=MappingProxyType(
-        {
-            "matmul": "#55252a",
-            "elementwise": "#3a2f5c",
-            "activation": "#124442",
-            "reduction": "#463c0c",
-            "view": "#2b3442",
-            "other": "#233247",
-        }
-    ),
-    operation=Paint("#2b3442", "#a9b2bf", 1.2),
-    group=Paint("#182131", "#4b5563", 1.2),
-)
-
-_PRINT_PAINTS: Final = {
-    "input": Paint("#efefef", "#5a5a5a"),
-    "parameter": Paint("#dedede", "#222222", 2.4),
-    "buffer": Paint("#efefef", "#222222", 1.2),
-    "constant": Paint("#f7f7f7", "#8a8a8a", 1.0),
-    "result": Paint("#ffffff", "#6f6f6f"),
-    "output": Paint("#ffffff", "#222222"),
-    "loss": Paint("#ffffff", "#222222", 1.6),
-}
-
-PRINT: Final = replace(
-    LIGHT,
-    name="print",
-    help="greys only, for black-and-white paper",
-    text="#111111",
-    muted="#333333",
-    edge="#222222",
-    gradient="#6b6b6b",
-    gradient_text="#3a3a3a",
-    error="#111111",
-    tensors=MappingProxyType(_PRINT_PAINTS),
-    families=MappingProxyType(
-        {
-            "matmul": "#dadada",
-            "elementwise": "#e6e6e6",
-            "activation": "#e0e0e0",
-            "reduction": "#ececec",
-            "view": "#f6f6f6",
-            "other": "#f1f1f1",
-        }
-    ),
-    operation=Paint("#f1f1f1", "#555555", 1.2),
-    group=Paint("#fafafa", "#b5b5b5", 1.2),
-)
-
-THEMES: Final[Mapping[str, Theme]] = MappingProxyType({each.name: each for each in (LIGHT, DARK, PRINT)})
+@lru_cache(maxsize=1)
+def names() -> tuple[str, ...]:
+    """The names of the themes that come with graphtrace, in alphabetical order."""
+    return tuple(sorted(path.stem for path in _FOLDER.glob("*.toml")))
 
 
-def theme(name: str | Theme) -> Theme:
-    """The theme of that name (a `Theme` is handed back as it is).
+def themes() -> Mapping[str, Theme]:
+    """Every theme that comes with graphtrace, by name."""
+    return {name: theme(name) for name in names()}
+
+
+def theme(name: str | os.PathLike[str] | Theme) -> Theme:
+    """The theme of that name, or in that file (a `Theme` is handed back as it is).
+
+    Args:
+        name: Of a theme that comes with graphtrace, or the path of a TOML file, which ends in `.toml`.
 
     Raises:
-        RenderError: There is none; the message lists those there are.
+        RenderError: There is none, or the file has a wrong key or value; the message says what is allowed.
     """
     if isinstance(name, Theme):
         return name
-    if name not in THEMES:
-        raise wrong_choice("theme", name, THEMES)
-    return THEMES[name]
+    path = os.fspath(name)
+    if path.lower().endswith(".toml"):
+        return _theme(Path(path).stem, _merged(_read(Path(path)), path))
+    if path not in names():
+        raise wrong_choice("theme", path, (*names(), "a file such as mine.toml"))
+    return _own(path)
+
+
+@cache
+def _own(name: str) -> Theme:
+    return _theme(name, _document(name))
+
+
+def _theme(name: str, document: Document) -> Theme:
+    tensors = {kind: Paint(**paint) for kind, paint in document["tensors"].items()}
+    boxes = {box: Paint(**document[box]) for box in ("operation", "group")}
+    return Theme(**{**document, **boxes, "name": name, "tensors": MappingProxyType(tensors)})
+
+
+# Files. `light` has every key; others say what they are based upon, and only what differs.
+
+
+@cache
+def _document(name: str) -> Document:
+    """What a theme that comes with graphtrace says, with what it is based upon."""
+    document = _read(_FOLDER / f"{name}.toml")
+    return document if name == _COMPLETE else _merged(document, name)
+
+
+def _read(path: Path) -> Document:
+    if sys.version_info >= (3, 11):  # here, since a command that draws nothing needs neither
+        import tomllib
+    else:
+        import tomli as tomllib
+    try:
+        document: Document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RenderError(f"there is no theme file {path}") from None
+    except OSError as error:
+        raise RenderError(f"theme file {path} cannot be read: {error.strerror}") from None
+    except ValueError as error:  # of TOML, or of UTF-8
+        raise RenderError(f"{path} is no TOML file: {error}") from None
+    return document
+
+
+def _merged(document: Document, where: str) -> Document:
+    """What a theme says, and what its base says of the rest."""
+    base = document.pop("base", _COMPLETE)
+    if base not in names():
+        raise RenderError(f"{where}: {wrong_choice('base', base, names())}")
+    return _over(_document(base), document, f"{where}: ", "")
+
+
+def _over(base: Document, document: Document, where: str, section: str) -> Document:
+    """`base` with the values of `document` in their places, once each is sure to be of its kind."""
+    found = dict(base)
+    for key, value in document.items():
+        if key not in base:
+            raise RenderError(f"{where}{wrong_choice('key', section + key, [section + each for each in base])}")
+        if isinstance(base[key], dict):
+            if not isinstance(value, dict):
+                raise RenderError(f"{where}{section}{key} must be a table, such as {_example(key, base[key])}")
+            found[key] = _over(base[key], value, where, f"{section}{key}.")
+        else:
+            found[key] = _checked(base[key], value, f"{where}{section}{key}", section)
+    return found
+
+
+def _checked(like: object, value: Any, where: str, section: str) -> Any:
+    """`value`, which must be of the kind of `like`: a colour, a choice, a width, a text, or yes or no."""
+    choices = OUTLINES if section == "outlines." else ("LR", "TB", "") if where.endswith(" direction") else None
+    if isinstance(like, bool):
+        allowed, right = "true or false", isinstance(value, bool)
+    elif isinstance(like, float):
+        right = isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value <= _WIDEST
+        allowed = f"a width in pixels, up to {_WIDEST:g}"
+    elif choices is not None:
+        allowed, right = "one of " + ", ".join(choice or '""' for choice in choices), value in choices
+    elif str(like).startswith("#"):
+        right = isinstance(value, str) and re.fullmatch("#[0-9a-fA-F]{6}", value) is not None
+        allowed = f'a colour of six hexadecimal digits, such as "{like}"'
+    else:
+        allowed, right = "a text", isinstance(value, str) and value.isprintable() and value != ""
+    if not right:
+        raise RenderError(f"{where} is {value!r} (must be {allowed})")
+    return value
+
+
+def _example(key: str, table: Document) -> str:
+    name, value = next(iter(table.items()))
+    return f"{key} = {{ {name} = {value!r} }}".replace("'", '"')

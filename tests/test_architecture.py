@@ -86,7 +86,7 @@ def test_only_the_command_line_prints_or_exits() -> None:
     assert calls == []
 
 
-HEAVY = ("torch", "numpy", "graphviz", "sklearn", "rich", "executing", "resvg_py")
+HEAVY = ("torch", "numpy", "graphviz", "sklearn", "rich", "executing", "reportlab", "PIL", "resvg_py")
 SLOW = ("click", "json", "pathlib", "tempfile", "importlib.abc", "asyncio", "render", "tracer.script", "tracer.names")
 
 

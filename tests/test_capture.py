@@ -484,3 +484,20 @@ def test_memory_that_nobody_filled_has_no_statistics() -> None:
         weight.detach().reshape(-1)
         nn.init.ones_(weight)
     assert [value.data is None for value in run_.whole.values] == [True] * (len(run_.whole.values) - 1) + [False]
+
+
+def test_a_class_of_the_authors_does_not_cut_the_graph(tmp_path: Path) -> None:
+    code = """
+        import torch
+        class Metres(torch.Tensor):
+            pass
+        a = torch.ones(2).as_subclass(Metres)
+        b = torch.exp(a * 2) + a
+        c = b[0]
+    """
+    run_, _ = run(tmp_path, code)
+    mul, exp, add, select = (node for node in run_.whole.nodes if node.op in ("mul", "exp", "add", "select"))
+    assert exp.inputs == mul.outputs
+    assert add.inputs == (*exp.outputs, *mul.inputs)
+    assert select.inputs == add.outputs
+    assert [value.name for value in run_.whole.values if value.id in (*add.outputs, *select.outputs)] == ["b", "c"]

@@ -15,7 +15,7 @@ import tracer
 from cli import main
 from render.formats import formats
 from render.options import ITEMS
-from render.theme import THEMES
+from render.theme import themes
 from render.views import views
 from tests.commands import graphtrace, python, write_files
 
@@ -88,6 +88,20 @@ def test_all_passes_go_to_numbered_files(folder: Path) -> None:
     assert [tracer.load(f"out-{number}.json").meta["pass"] for number in (1, 2, 3)] == [1, 2, 3]
 
 
+def test_an_option_goes_to_the_files_whose_format_has_it(folder: Path) -> None:
+    outs = ("-o", "a.png", "-o", "a.json", "-o", "a.svg")
+    assert run("render", "one.py", *outs, "--scale", "1", "--indent", "2").exit_code == 0
+    assert run("render", "one.py", "-o", "b.png", "-o", "b.json").exit_code == 0
+    assert (folder / "a.png").stat().st_size < (folder / "b.png").stat().st_size
+    assert (folder / "a.json").read_text(encoding="utf-8").count("\n") > 10
+    assert (folder / "b.json").read_text(encoding="utf-8").count("\n") == 1
+
+
+def test_numbered_files_keep_a_suffix_of_two_parts(folder: Path) -> None:
+    assert run("render", "three.py", "--pass", "all", "-o", "out.scene.json").exit_code == 0
+    assert sorted(path.name for path in folder.glob("out*")) == [f"out-{number}.scene.json" for number in (1, 2, 3)]
+
+
 def test_a_saved_graph_gives_the_same_picture_as_the_script(folder: Path) -> None:
     assert run("render", "one.py", "-o", "one.json", "-o", "one.svg").exit_code == 0
     assert run("render", "one.json", "-o", "again.svg", "-o", "again.json").exit_code == 0
@@ -98,7 +112,7 @@ def test_a_saved_graph_gives_the_same_picture_as_the_script(folder: Path) -> Non
 @pytest.mark.parametrize(
     "words",
     [
-        *(["--theme", name] for name in THEMES),
+        *(["--theme", name] for name in themes()),
         *(["--show", name] for name in ITEMS),
         *(["--hide", name] for name in ITEMS),
         *(["--level", name] for name in ("module", "function", "kernel", "autograd")),
@@ -124,7 +138,7 @@ def test_passes_lists_them(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     ("what", "names"),
-    [("formats", formats()), ("themes", THEMES), ("views", views()), ("demos", demo_models.available())],
+    [("formats", formats()), ("themes", themes()), ("views", views()), ("demos", demo_models.available())],
 )
 def test_list_names_everything_with_its_help(what: str, names: object) -> None:
     lines = run("list", what).stdout.splitlines()
@@ -162,13 +176,20 @@ def test_help_has_an_example_for_each_way_of_use() -> None:
         (["render", "one.py", "-o", "out.sgv"], ["unknown suffix: '.sgv'", ".svg"]),
         (["render", "one.py", "-o", "out"], ["no suffix", ".svg"]),
         (["render", "one.py", "-o", "missing/out.svg"], ["the folder missing does not exist"]),
-        (["render", "one.py", "--theme", "lihgt"], ["unknown theme: 'lihgt'", "light, dark", "did you mean 'light'"]),
+        (
+            ["render", "one.py", "--theme", "lihgt"],
+            ["unknown theme: 'lihgt'", "keras, light, micrograd", "did you mean 'light'"],
+        ),
         (["render", "one.py", "--show", "gradient"], ["unknown item to show", "did you mean 'gradients'"]),
         (["render", "one.py", "--hide", "x"], ["unknown item to hide", "shapes, dtypes"]),
         (["render", "one.py", "--level", "kernels"], ["unknown level", "did you mean 'kernel'"]),
         (["render", "one.py", "--direction", "BT"], ["unknown direction", "LR, TB"]),
         (["render", "one.py", "--engine", "neato"], ["unknown layout engine", "layered, dot"]),
         (["render", "one.py", "--depth", "-1"], ["depth"]),
+        (["render", "one.py", "--dpi", "300"], ["--dpi is an option of png, which is not written here (svg has"]),
+        (["render", "one.py", "-o", "x.png", "--dpi", "0"], ["dpi must be a positive number, not 0.0"]),
+        (["render", "one.py", "-o", "x.png", "--dpi", "3", "--scale", "3"], ["contradict each other"]),
+        (["render", "one.py", "--dpy", "300"], ["No such option", "--dpi"]),
         (["render", "one.py", "--lr", "3"], ["No such option", "script.py -- --lr"]),
         (["demo", "rnn"], ["unknown demo: 'rnn'", "rnn_cell"]),
         (["list", "colours"], ["formats", "themes"]),

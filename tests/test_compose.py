@@ -9,7 +9,7 @@ import pytest
 from render import Drawing, RenderError, draw, picture, text
 from render.options import ITEMS
 from render.scene import Box, Edge, Scene
-from render.theme import THEMES, Theme, theme
+from render.theme import Theme, theme, themes
 from render.views.levels import CHOICES
 from tests.graphs import (
     GRAPHS,
@@ -144,7 +144,7 @@ def test_a_failed_operation_is_marked_and_explained() -> None:
     box = next(box for box in drawing.composed.boxes if box.kind == "operation")
     assert words(box)[0] == "mm failed"
     assert " ".join(words(box)[1:]) == "mat1 and mat2 shapes cannot be multiplied (2x3 and 4x5)"
-    assert box.stroke == THEMES["light"].error
+    assert box.stroke == theme("light").error
     assert box.stroke_width >= 3
     assert "cannot be multiplied (2x3 and 4x5)" in drawing.composed.description
     caption = " ".join(run.text for label in drawing.scene.labels for run in label.runs)
@@ -315,7 +315,7 @@ def test_contrast_is_that_of_the_standard() -> None:
     assert contrast("#777777", "#ffffff") == pytest.approx(4.48, abs=0.01)
 
 
-@pytest.mark.parametrize("chosen", THEMES.values(), ids=THEMES)
+@pytest.mark.parametrize("chosen", themes().values(), ids=themes())
 def test_text_has_a_contrast_of_seven_to_one(chosen: Theme) -> None:
     tensors = [paint.fill for paint in chosen.tensors.values()]
     paper = [chosen.background, chosen.group.fill]
@@ -329,10 +329,10 @@ def test_text_has_a_contrast_of_seven_to_one(chosen: Theme) -> None:
         assert all(contrast(color, fill) >= 7 for fill in fills), (color, fills)
 
 
-@pytest.mark.parametrize("chosen", THEMES.values(), ids=THEMES)
+@pytest.mark.parametrize("chosen", themes().values(), ids=themes())
 def test_themes_cover_everything_that_is_painted(chosen: Theme) -> None:
-    assert chosen.tensors.keys() == THEMES["light"].tensors.keys()
-    assert chosen.families.keys() == THEMES["light"].families.keys()
+    assert chosen.tensors.keys() == theme("light").tensors.keys()
+    assert chosen.families.keys() == theme("light").families.keys()
     for build in GRAPHS.values():
         assert picture(build(), theme=chosen, show="backward").background == chosen.background
 

@@ -24,8 +24,6 @@ ELSEWHERE = "a result is no value of the graph"
 UNPROVED = {
     "data_loader": ELSEWHERE,  # nothing is computed with a batch
     "model_is_saved_and_copied_between_steps": ELSEWHERE,  # nor with a parameter that was loaded
-    "plain_subclass": ELSEWHERE,  # as_subclass gives a new tensor on old memory
-    "subclass_that_overrides_functions": ELSEWHERE,
     "wrapper_subclass": ELSEWHERE,  # the graph knows the wrapper, the result is what it wraps
     "wrapper_subclass_with_gradients": ELSEWHERE,
     "numpy_shares_memory": "a result differs",  # numpy writes memory of torch's unseen

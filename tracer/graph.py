@@ -329,7 +329,7 @@ class Graph:
         return serial.read(text)
 
     def save(self, path: str | os.PathLike[str], **options: Any) -> Path:
-        """Draws the graph into a file; the suffix says the format (`.svg`, `.png`, `.dot`, `.json`, `.txt`).
+        """Draws the graph into a file; the suffix says the format (`.svg`, `.pdf`, `.png`, `.json`, ...).
 
         Args:
             path: Where to write; replaced only once the new file is complete.
@@ -348,22 +348,31 @@ class Graph:
 
 
 def load(path: str | os.PathLike[str]) -> Graph:
-    """Reads a graph that was saved as JSON.
+    """Reads a graph that was saved as JSON, or that an SVG picture carries.
 
     Args:
-        path: A file written by `graph.save("x.json")`, `graph.to_json()` or `graphtrace render -o x.json`.
+        path: A file written by `graph.save("x.json")`, `graph.to_json()` or `graphtrace render -o x.json`, or an SVG
+            picture from `graph.save("x.svg")` or `graphtrace render -o x.svg`.
 
     Raises:
         GraphError: The file is no graph of ours.
         OSError: The file cannot be read.
     """
     try:
-        with open(path, encoding="utf-8") as file:
-            return Graph.from_json(file.read())
+        with open(path, "rb") as file:
+            data = file.read()
+        return Graph.from_json(_embedded(data) if data.lstrip()[:1] == b"<" else data.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise GraphError(f"{os.fspath(path)}: not a graphtrace graph: not UTF-8 text") from error
     except GraphError as error:
         raise GraphError(f"{os.fspath(path)}: {error}") from error
+
+
+def _embedded(picture: bytes) -> str:
+    """The JSON in an SVG picture; what reads it is loaded only where there is one."""
+    from tracer import embedded
+
+    return embedded.unpack(picture)
 
 
 def _renderer() -> Any:

@@ -17,6 +17,7 @@ from tracer.graph import Graph, Stats
 from tracer.imports import AfterImport
 from tracer.materials import Materials
 from tracer.passes import Gradient, segment_of, split, whole
+from tracer.records import collector_paused
 
 # Framework -> module and class that records it. A backend is one entry here; it is loaded when the framework is, so
 # that a program pays for no framework it does not use. Our own engine costs nothing, and is loaded at once.
@@ -251,7 +252,7 @@ class Recording:
     @cached_property
     def _frozen(self) -> tuple[Graph, tuple[Segment, ...], dict[int, int], dict[int, dict[int, Gradient]]]:
         """The whole run, its segments, the segment of each node, and the gradients that arrived in each."""
-        with our_modules():
+        with our_modules(), collector_paused():
             while self._stopped:
                 self._stopped.pop().write()
             run = self.builder.freeze(self.name, self._meta)
@@ -262,7 +263,7 @@ class Recording:
     @cached_property
     def _all(self) -> tuple[Graph, ...]:
         """Every pass that was recorded."""
-        with our_modules():
+        with our_modules(), collector_paused():
             return split(*self._frozen)
 
     @cached_property

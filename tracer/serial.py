@@ -31,7 +31,8 @@ def write(graph: Graph, indent: int | None = None) -> str:
     }
     document["sources"] = [_record(source, sources) for source in sources]
     separators = (",", ":") if indent is None else None
-    return json.dumps(document, indent=indent, separators=separators, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(document, indent=indent, separators=separators, ensure_ascii=False, allow_nan=False)
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")  # half surrogates, which UTF-8 lacks, as \\ud800
 
 
 def _plain(data: Any) -> Any:

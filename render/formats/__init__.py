@@ -1,7 +1,8 @@
 """Formats: how a picture is written; each lives in a file here and registers itself with its suffix.
 
 A format function takes a `Drawing` and asks it for the stage it spells: `scene` (placed), `composed` (not placed),
-`view` or `graph`. Options of its own are its keyword-only arguments.
+`view` or `graph`. Options of its own are its keyword-only arguments, which the command line takes over with the words
+of its docstring.
 """
 
 from __future__ import annotations
@@ -10,17 +11,18 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from render.errors import RenderError, wrong_choice
 from render.options import NAMES
 
 Write = Callable[..., "str | bytes"]
 _Write = TypeVar("_Write", bound=Write)
+_KINDS: Final[Mapping[str, type]] = {each.__name__: each for each in (bool, int, float, str)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,7 @@ class Format:
 
     Attributes:
         name: What the user calls it.
-        suffixes: Of files in this format, with the dot; the first is the usual one.
+        suffixes: Of files in this format, with the dot; the first is the usual one. May have two parts (`.scene.json`).
         mime: MIME type.
         binary: Whether `write` gives bytes.
         help: One line on what it is for.
@@ -48,6 +50,11 @@ class Format:
         """The format's own options: the keyword-only arguments of `write`."""
         found = inspect.signature(self.write).parameters.values()
         return {each.name: each for each in found if each.kind is inspect.Parameter.KEYWORD_ONLY}
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """Its own options as one writes them on the command line, each to change what is done without it."""
+        return tuple(flag(f"no_{name}" if each.default is True else name) for name, each in self.options.items())
 
     def check(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
         """`given`, once it is sure that all of it are options of this format.
@@ -101,10 +108,61 @@ def for_path(path: Path) -> Format:
     Raises:
         RenderError: There is no suffix, or no format has it; the message lists those there are.
     """
-    suffix = path.suffix.lower()
+    _, suffix = split(path)
     known = {each: found for found in formats().values() for each in found.suffixes}
     if not suffix:
         raise RenderError(f"{path} has no suffix to choose a format by (add one of {', '.join(known)})")
-    if suffix not in known:
-        raise wrong_choice("suffix", suffix, known)
-    return known[suffix]
+    if suffix.lower() not in known:
+        raise wrong_choice("suffix", suffix.lower(), known)
+    return known[suffix.lower()]
+
+
+def split(path: Path) -> tuple[str, str]:
+    """A file's name in two: its stem, and the longest suffix that a format has (`.scene.json` rather than `.json`)."""
+    known = (suffix for found in formats().values() for suffix in found.suffixes)
+    ends = [suffix for suffix in known if path.stem and path.name.lower().endswith(suffix)]
+    length = len(max(ends, key=len, default=path.suffix))
+    if length == len(path.name):  # a name that is all suffix
+        length = len(path.suffix)
+    return path.name[: len(path.name) - length], path.name[len(path.name) - length :]
+
+
+def flag(option: str) -> str:
+    """The name of an option on the command line: `no_embed` is `--no-embed`."""
+    return f"--{option.replace('_', '-')}"
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """An option that one format or several have, as the command line offers it.
+
+    Attributes:
+        name: Of the keyword-only argument.
+        kind: `bool`, `int`, `float` or `str`.
+        help: Its line in the docstring of the (first) format.
+        formats: Names of the formats that have it.
+    """
+
+    name: str
+    kind: type
+    help: str
+    formats: tuple[str, ...]
+
+
+def options() -> Mapping[str, Option]:
+    """The options of all formats by name, in alphabetical order."""
+    found: dict[str, Option] = {}
+    for each in formats().values():
+        for name, parameter in each.options.items():
+            kind = _KINDS[str(parameter.annotation).partition(" |")[0]]
+            first = found.get(name, Option(name, kind, _described(each.write, name), ()))
+            found[name] = replace(first, formats=(*first.formats, each.name))
+    return dict(sorted(found.items()))
+
+
+def _described(write: Write, name: str) -> str:
+    """What the docstring says of an argument."""
+    for line in (inspect.getdoc(write) or "").splitlines():
+        if line.strip().startswith(f"{name}: "):
+            return line.partition(": ")[2]
+    return ""

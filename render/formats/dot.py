@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from render import text
 from render.formats import register
-from render.scene import Box, Edge, Scene, Text
+from render.scene import Box, Edge, Scene
 
 if TYPE_CHECKING:
     import graphviz  # type: ignore[import-untyped]
@@ -87,6 +87,8 @@ def _box_attributes(box: Box) -> dict[str, str]:
         "penwidth": f"{box.stroke_width:g}",
         "tooltip": plain(*box.tooltip.splitlines()),
     }
+    if box.dashed:
+        found["style"] += ",dashed"
     if box.double:
         found["peripheries"] = "2"
     return found
@@ -104,11 +106,7 @@ def _edge_attributes(edge: Edge) -> dict[str, str]:
 
 
 def _label(box: Box) -> str:
-    return plain(*("".join(_spelled(run) for run in line) for line in box.lines))
-
-
-def _spelled(run: Text) -> str:
-    return f"{run.text}_{run.subscript}" if run.subscript else run.text
+    return plain(*map(text.plain, box.lines))
 
 
 def _color(box: Box) -> str:

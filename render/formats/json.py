@@ -16,6 +16,6 @@ def write(drawing: Drawing, *, indent: int | None = None) -> str:
 
     Args:
         drawing: What to write; its options play no part.
-        indent: Spaces per level; None for the shortest text.
+        indent: Spaces per level; the shortest text unless given.
     """
     return drawing.graph.to_json(indent=indent) + "\n"

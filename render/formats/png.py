@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import struct
+import zlib
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -13,37 +15,62 @@ from render.formats.svg import spell
 
 if TYPE_CHECKING:
     from render.drawing import Drawing
+    from render.scene import Scene
 
 MAX_PIXELS: Final = 40_000_000  # about 160 MB while it is drawn
 _FAMILY: Final = "Arimo"  # drawn to Arial's metrics; shipped, so that a machine without fonts has words too
-_FONTS: Final = Path(__file__).parent.parent / "fonts"
+FONTS: Final = Path(__file__).parent.parent / "fonts"
+_SCALE: Final = 2.0
 _DPI: Final = 96.0  # what a CSS pixel is; resvg's own default of 0 makes it refuse sizes in points
 
 
 @register(
     "png", suffixes=(".png",), mime="image/png", help_text="pixels, for where vector pictures do not go", binary=True
 )
-def write(drawing: Drawing, *, scale: float = 2.0) -> bytes:
-    """The picture as a PNG file.
+def write(drawing: Drawing, *, scale: float = _SCALE, dpi: float | None = None, transparent: bool = False) -> bytes:
+    """The picture as a PNG file, which says how large it is meant to be printed.
 
     Args:
         drawing: What to write.
-        scale: Pixels of the image for one pixel of the SVG picture.
+        scale: Pixels of the image for one pixel (1/96 inch) of the picture; 2 unless given.
+        dpi: Pixels of the image per inch, in place of a scale.
+        transparent: Leaves the background out.
 
     Raises:
-        RenderError: The image would have more than 40 million pixels, or `scale` is no positive number.
+        RenderError: The image would have more than 40 million pixels, a number is not positive, or both are given.
     """
-    if isinstance(scale, bool) or not isinstance(scale, (int, float)) or not 0 < scale < math.inf:
-        raise RenderError(f"scale must be a positive number, not {scale!r}")
-    scene = drawing.scene
+    for name, value in (("scale", scale), ("dpi", dpi)):
+        if value is not None and not _is_positive(value):
+            raise RenderError(f"{name} must be a positive number, not {value!r}")
+    if dpi is not None and scale != _SCALE:
+        raise RenderError(f"dpi={dpi:g} and scale={scale:g} contradict each other: leave one out")
+    return _pixels(drawing.scene, scale if dpi is None else dpi / _DPI, transparent)
+
+
+def _is_positive(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < math.inf
+
+
+def _pixels(scene: Scene, scale: float, transparent: bool) -> bytes:
     pixels = scene.width * scene.height * scale**2
     if pixels > MAX_PIXELS:
         raise RenderError(_too_large(pixels, scale))
     import resvg_py
 
-    svg = spell(replace(scene, font=f"{_FAMILY}, {scene.font}"))
-    fonts = [str(_FONTS / name) for name in ("Arimo-Regular.ttf", "Arimo-Bold.ttf")]
-    return bytes(resvg_py.svg_to_bytes(svg_string=svg, dpi=_DPI, zoom=float(scale), font_files=fonts))
+    background = "" if transparent else scene.background
+    svg = spell(replace(scene, font=f"{_FAMILY}, {scene.font}", background=background))
+    fonts = [str(FONTS / name) for name in ("Arimo-Regular.ttf", "Arimo-Bold.ttf")]
+    return _with_density(
+        bytes(resvg_py.svg_to_bytes(svg_string=svg, dpi=_DPI, zoom=float(scale), font_files=fonts)), scale
+    )
+
+
+def _with_density(png: bytes, scale: float) -> bytes:
+    """The file with a pHYs chunk (PNG specification, 11.3.4.3) before its pixels: so many pixels per metre."""
+    per_metre = round(scale * _DPI / 0.0254)
+    chunk = b"pHYs" + struct.pack(">IIB", per_metre, per_metre, 1)
+    at = png.index(b"IDAT") - 4
+    return png[:at] + struct.pack(">I", 9) + chunk + struct.pack(">I", zlib.crc32(chunk)) + png[at:]
 
 
 def _too_large(pixels: float, scale: float) -> str:

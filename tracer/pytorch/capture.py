@@ -73,6 +73,7 @@ class TorchBackend:
     def start(self) -> None:
         """Enters the modes, installs the hooks."""
         self._patches.put(torch, "compile", self._before_compiling(torch.compile))
+        self._patches.put(torch.Tensor, "as_subclass", self._as_class(torch.Tensor.as_subclass))
         for name in ("cond", "while_loop"):
             self._patches.put(torch, name, self._as_one(getattr(torch, name)))
         self._patches.put(torch.utils, "swap_tensors", self._swap(torch.utils.swap_tensors))
@@ -236,6 +237,22 @@ class TorchBackend:
             return compiled
 
         return run
+
+    def _as_class(self, real: Callable[..., Any]) -> Callable[..., Any]:
+        """`as_subclass`, by which torch gives results the author's class: the same value, which no mode is told of."""
+
+        @functools.wraps(real)
+        def as_subclass(tensor: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
+            result = real(tensor, *args, **kwargs)
+            lane = self.lane_here()
+            if lane is not None and not lane.off:
+                with torch._C.DisableTorchFunction():
+                    value = self.table.find(tensor)
+                    if value is not None:
+                        self.table.bind(result, value)
+            return result
+
+        return as_subclass
 
     def _as_one(self, control_flow: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(control_flow)

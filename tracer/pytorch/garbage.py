@@ -7,7 +7,7 @@ import gc
 from collections.abc import Iterator
 from typing import Final
 
-_TIMES: Final = 20  # a recorded operation makes about this many objects for each that it makes without us
+_TIMES: Final = 100  # of the objects that a recorded operation leaves behind, one in a hundred at most is the program's
 _under_way: list[
     tuple[tuple[int, int, int], tuple[int, int, int]]
 ] = []  # for each recording: threshold before, and ours

@@ -9,7 +9,7 @@ from __future__ import annotations
 import bisect
 import functools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from tracer.builder import NodeDraft, ScopeDraft, ValueDraft
@@ -69,6 +69,7 @@ class Transcript:
         self._visited: dict[int, set[int]] = {}
         self._counts: dict[Any, int] = {}
         self._firsts = [segment.first for segment in self._builder.segments]
+        self._tuples: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())  # the last two that were made
         self._plain_calls: dict[int, str] = {}
         self._attrs: dict[tuple[str, str], Mapping[str, Any]] = {}
         self._attrs_with: dict[tuple[int, str], Mapping[str, Any]] = {}
@@ -171,7 +172,7 @@ class Transcript:
             scope = self._call_scope(scope).id
         call, attrs = self._spelled(kernel, len(inputs), arguments, keywords)
         node = self._builder.node(
-            kernel.op, kernel.target, tuple(inputs), tuple(outputs), id=number, phase=phase, scope=scope,
+            kernel.op, kernel.target, self._shared(inputs), self._shared(outputs), id=number, phase=phase, scope=scope,
             forward=forward, attrs=attrs, call=call, error=error,
         )  # fmt: skip
         if scope in self._kernels:
@@ -185,15 +186,22 @@ class Transcript:
     ) -> tuple[str, Mapping[str, Any]]:
         """The call of a kernel as text, and what is kept of its arguments; once for equal calls, which are many."""
         given, named = (arguments if arguments is not None else (TENSOR,) * tensors), keywords or {}
-        call = self._plain_calls.get(tensors) if arguments is None and not named else None
+        call = self._plain_calls.get(tensors) if arguments is None and not named else write(given, named)
         if call is None:
-            call = write(given, named)
-            if arguments is None and not named:
-                self._plain_calls[tensors] = call
+            call = self._plain_calls[tensors] = write(given, named)
         attrs = self._attrs.get((kernel.target, call))
         if attrs is None:
             attrs = self._attrs[kernel.target, call] = attributes(kernel, given, named)
         return call, attrs
+
+    def _shared(self, values: Sequence[int]) -> tuple[int, ...]:
+        """One tuple for a call and its kernel, which mostly read and make the same."""
+        found = tuple(values)
+        for known in self._tuples:
+            if found == known:
+                return known
+        self._tuples = (self._tuples[1], found)
+        return found
 
     def _own(self, node: NodeDraft, sequence: int) -> None:
         """Where an autograd function was made just before a kernel ran, it is the kernel's, whose result needs it."""
@@ -253,8 +261,8 @@ class Transcript:
             self._call_scope(call.outer.id)
             self._kernels[call.outer.id].extend(kernels)
         self._describe(call, scope, kernels)
-        scope.inputs = tuple([value for value in inputs if value is not None])
-        scope.outputs = tuple(outputs)
+        scope.inputs = self._shared([value for value in inputs if value is not None])
+        scope.outputs = self._shared(outputs)
         if not kernels:
             return
         for sequence in range(since, until):

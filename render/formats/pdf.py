@@ -1,0 +1,174 @@
+"""PDF: the placed scene as one page of vectors, with real text in an embedded font."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from io import BytesIO
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from render import text
+from render.formats import register
+from render.layout.outline import corner_radius
+from render.painting import DASH, DOUBLE, Line, head, layers, lines, pieces, rules
+from render.scene import Box, Edge, Scene
+
+if TYPE_CHECKING:
+    from reportlab.pdfgen.canvas import Canvas  # type: ignore[import-untyped]
+
+    from render.drawing import Drawing
+
+_POINT: Final = 0.75  # of a pixel
+_LARGEST: Final = 14_400.0  # points, the side of the largest page that readers show (PDF 32000-1, annex C)
+_FONTS: Final = Path(__file__).parent.parent / "fonts"
+_FACES: Final = {False: "Arimo-Regular", True: "Arimo-Bold"}  # the font that text is measured in
+# What Arimo lacks is left to the fonts that every reader has for the scripts of East Asia; these are not embedded.
+_HANGUL, _HAN = "HYGothic-Medium", "HeiseiKakuGo-W5"
+
+
+@register("pdf", suffixes=(".pdf",), mime="application/pdf", help_text="vector page for papers and print", binary=True)
+def write(drawing: Drawing, *, transparent: bool = False) -> bytes:
+    """The picture as a page of its own size; one larger than 200 inches is scaled down to that.
+
+    Args:
+        drawing: What to write.
+        transparent: Leaves the background out.
+    """
+    from reportlab.pdfgen.canvas import Canvas
+
+    scene = drawing.scene
+    unit = min(_POINT, _LARGEST / max(scene.width, scene.height))
+    out = BytesIO()
+    size = (scene.width * unit, scene.height * unit)
+    canvas = Canvas(out, pagesize=size, invariant=1, pageCompression=1, initialFontName=_face(False))
+    canvas.setTitle(scene.name)
+    canvas.setSubject(scene.description)
+    canvas.setAuthor("")
+    canvas.setCreator("graphtrace")
+    canvas.scale(unit, unit)
+    _Page(canvas, scene.height).paint(scene, transparent)
+    canvas.showPage()
+    canvas.save()
+    return out.getvalue()
+
+
+class _Page:
+    """Paints a scene, whose y grows downwards, on a canvas, whose y grows upwards."""
+
+    def __init__(self, canvas: Canvas, height: float) -> None:
+        self.canvas = canvas
+        self.height = height
+
+    def paint(self, scene: Scene, transparent: bool) -> None:
+        """Everything, from the lowest to the uppermost."""
+        if scene.background and not transparent:
+            self.canvas.setFillColorRGB(*_color(scene.background))
+            self.canvas.rect(0, 0, scene.width, scene.height, stroke=0, fill=1)
+        for each in layers(scene):
+            if isinstance(each, Line):
+                self._text(each)
+            elif isinstance(each, Box):
+                self._box(each)
+            else:
+                self._edge(each)
+
+    def _box(self, box: Box) -> None:
+        self.canvas.setFillColorRGB(*_color(box.fill))
+        self._outline(box, 0.0, box.stroke_width)
+        if box.double:
+            self._outline(box, DOUBLE, 1.0)
+        for x in rules(box):
+            self.canvas.line(x, self.height - box.y, x, self.height - box.y - box.height)
+        for line in lines(box):
+            self._text(line)
+
+    def _outline(self, box: Box, inset: float, width: float) -> None:
+        self.canvas.setStrokeColorRGB(*_color(box.stroke))
+        self.canvas.setLineWidth(width)
+        self._dash(box.dashed)
+        left, bottom = box.x + inset, self.height - box.y - box.height + inset
+        sides = (box.width - 2 * inset, box.height - 2 * inset)
+        radius = max(0.0, corner_radius(box) - inset)
+        if radius:
+            self.canvas.roundRect(left, bottom, *sides, radius, stroke=1, fill=not inset)
+        else:
+            self.canvas.rect(left, bottom, *sides, stroke=1, fill=not inset)
+
+    def _edge(self, edge: Edge) -> None:
+        self.canvas.setStrokeColorRGB(*_color(edge.color))
+        self.canvas.setFillColorRGB(*_color(edge.color))
+        self.canvas.setLineWidth(edge.width)
+        self._dash(edge.dashed)
+        path = self.canvas.beginPath()
+        path.moveTo(edge.path[0][0], self.height - edge.path[0][1])
+        for piece in pieces(edge):
+            path.curveTo(*(number for x, y in piece for number in (x, self.height - y)))
+        self.canvas.drawPath(path, stroke=1, fill=0)
+        path = self.canvas.beginPath()
+        (x, y), *corners = head(edge)
+        path.moveTo(x, self.height - y)
+        for x, y in corners:
+            path.lineTo(x, self.height - y)
+        path.close()
+        self.canvas.drawPath(path, stroke=0, fill=1)
+
+    def _dash(self, dashed: bool) -> None:
+        self.canvas.setDash(list(DASH) if dashed else [])
+
+    def _text(self, line: Line) -> None:
+        x, y = line.left, self.height - line.y
+        for run in line.runs:
+            small = run.size * text.SUBSCRIPT_SCALE
+            self.canvas.setFillColorRGB(*_color(run.color))
+            x = self._words(run.text, x, y, run.size, run.bold)
+            x = self._words(run.subscript, x, y - run.size * text.SUBSCRIPT_DROP, small, run.bold)
+
+    def _words(self, words: str, x: float, y: float, size: float, bold: bool) -> float:
+        """Sets words from `x` on, and gives where they end."""
+        for font, part in _by_font(words, bold):
+            self.canvas.setFont(font, size)
+            self.canvas.drawString(x, y, part)
+            x += text.width(part, size, bold=bold)
+        return x
+
+
+def _color(color: str) -> tuple[float, ...]:
+    """`#rrggbb` as red, green and blue from 0 to 1."""
+    return tuple(int(color[at : at + 2], 16) / 255 for at in (1, 3, 5))
+
+
+def _by_font(words: str, bold: bool) -> Iterator[tuple[str, str]]:
+    """The words in parts, each with the name of the font that has its characters."""
+    for font, part in groupby(words, lambda character: _font_of(character, bold)):
+        yield font, "".join(part)
+
+
+@lru_cache(maxsize=4096)
+def _font_of(character: str, bold: bool) -> str:
+    from reportlab.pdfbase import pdfmetrics  # type: ignore[import-untyped]
+
+    own = _face(bold)
+    if ord(character) in pdfmetrics.getFont(own).face.charToGlyph or text.width(character, 1.0) != 1.0:
+        return own  # of what is not as wide as it is high nothing has a glyph: Arimo's box stands for it
+    return _east_asian(_HANGUL if "\uac00" <= character <= "\ud7a3" else _HAN)
+
+
+@lru_cache(maxsize=2)
+def _face(bold: bool) -> str:
+    """The name of a face, once it is registered."""
+    from reportlab.pdfbase import pdfmetrics
+    from reportlab.pdfbase.ttfonts import TTFont  # type: ignore[import-untyped]
+
+    pdfmetrics.registerFont(TTFont(_FACES[bold], str(_FONTS / f"{_FACES[bold]}.ttf")))
+    return _FACES[bold]
+
+
+@lru_cache(maxsize=2)
+def _east_asian(name: str) -> str:
+    from reportlab.pdfbase import pdfmetrics
+    from reportlab.pdfbase.cidfonts import UnicodeCIDFont  # type: ignore[import-untyped]
+
+    pdfmetrics.registerFont(UnicodeCIDFont(name))
+    return name

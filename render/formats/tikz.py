@@ -1,0 +1,177 @@
+r"""TikZ: the placed scene for LaTeX, a document by itself that other documents take in with \input."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from render import text
+from render.formats import register
+from render.layout.outline import corner_radius
+from render.painting import DASH, DOUBLE, Line, head, layers, lines, number, pieces, rules
+from render.scene import Box, Edge, Point, Scene
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from render.drawing import Drawing
+
+_BIG_POINT: Final = 0.75  # of a pixel
+_LARGEST: Final = 16_000.0  # big points; TeX counts no further than 16,383 of its own
+_PREAMBLE: Final = r"""% A figure by graphtrace: pdflatex, lualatex or xelatex makes a page of it.
+% In a document or a presentation with beamer, load the packages tikz and standalone, and write
+%   \resizebox{\linewidth}{!}{\input{this file}}
+\documentclass{standalone}
+\usepackage[T1]{fontenc}
+\usepackage{helvet}
+\usepackage{tikz}
+\begin{document}"""
+# A character that 8-bit fonts lack: itself where the engine knows Unicode and the font has it, else a question mark.
+_CHARACTER: Final = (
+    r"\providecommand\graphtracechar[1]{\ifdefined\Umathchar\iffontchar\font#1 \char#1 \else?\fi\else?\fi}"
+)
+_ESCAPES: Final = {
+    "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "|": r"\textbar{}",
+    "<": r"\textless{}", ">": r"\textgreater{}", '"': r"\char34{}", "`": r"\textasciigrave{}", "…": r"\dots{}",
+    **{character: f"\\{character}" for character in "{}$&#%_"},
+}  # fmt: skip
+_SIGNS: Final = "×·÷±→←∞≤≥≠≈∂∇√ΣΠΔΓΘΛΦΨΩαβγδεζηθικλμνξπρστυφχψω∑∏"
+_NAMES: Final = """
+    times cdot div pm to leftarrow infty le ge ne approx partial nabla surd Sigma Pi Delta Gamma Theta
+    Lambda Phi Psi Omega alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho
+    sigma tau upsilon phi chi psi omega sum prod""".split()
+_MATHS: Final = {"−": "-", **{sign: f"\\{name}" for sign, name in zip(_SIGNS, _NAMES, strict=True)}}
+
+
+@register("tikz", suffixes=(".tex", ".tikz"), mime="text/x-tex", help_text="figure for LaTeX, set in its own fonts")
+def write(drawing: Drawing, *, transparent: bool = False) -> str:
+    """The picture as a standalone LaTeX document; no TikZ library is needed.
+
+    Args:
+        drawing: What to write.
+        transparent: Leaves the background out.
+    """
+    scene = replace(drawing.scene, background="") if transparent else drawing.scene
+    unit = min(_BIG_POINT, _LARGEST / max(scene.width, scene.height))
+    writer = _Writer(unit)
+    body = [writer.spelled(each) for each in layers(scene)]
+    corner = writer.at((scene.width, scene.height))
+    ground = f"\\fill[{_color(scene.background)}]" if scene.background else "\\path"
+    return "\n".join(
+        (
+            _PREAMBLE,
+            f"\\begin{{tikzpicture}}[x={unit:.6g}bp,y=-{unit:.6g}bp,inner sep=0pt,outer sep=0pt,font=\\sffamily]",
+            f"% {text.elide(scene.name, 100)}",
+            _CHARACTER,
+            *(f"\\definecolor{{{_color(color)}}}{{HTML}}{{{color[1:].upper()}}}" for color in _colors(scene)),
+            f"{ground} (0,0) rectangle {corner};",
+            *body,
+            "\\end{tikzpicture}",
+            "\\end{document}",
+            "",
+        )
+    )
+
+
+class _Writer:
+    """Spells what is painted, with lengths in big points.
+
+    Attributes:
+        unit: Big points a pixel.
+    """
+
+    def __init__(self, unit: float) -> None:
+        self.unit = unit
+
+    def spelled(self, each: Box | Edge | Line) -> str:
+        """The commands that paint it."""
+        if isinstance(each, Line):
+            return self._text(each)
+        return self._box(each) if isinstance(each, Box) else self._edge(each)
+
+    def at(self, point: Point) -> str:
+        """A place in the picture."""
+        return f"({number(point[0])},{number(point[1])})"
+
+    def _length(self, pixels: float) -> str:
+        return f"{pixels * self.unit:.4g}bp"
+
+    def _box(self, box: Box) -> str:
+        rows = [self._outline(box, 0.0)]
+        if box.double:
+            rows.append(self._outline(box, DOUBLE))
+        for x in rules(box):
+            style = f"draw={_color(box.stroke)},line width={self._length(box.stroke_width)}"
+            rows.append(f"\\path[{style}] {self.at((x, box.y))} -- {self.at((x, box.y + box.height))};")
+        return "\n".join((*rows, *map(self._text, lines(box))))
+
+    def _outline(self, box: Box, inset: float) -> str:
+        radius = max(0.0, corner_radius(box) - inset)
+        style = [f"draw={_color(box.stroke)}", f"line width={self._length(1.0 if inset else box.stroke_width)}"]
+        style += [] if inset else [f"fill={_color(box.fill)}"]
+        style += [f"rounded corners={self._length(radius)}"] if radius else []
+        style += [self._dash()] if box.dashed else []
+        first, last = (box.x + inset, box.y + inset), (box.x + box.width - inset, box.y + box.height - inset)
+        return f"\\path[{','.join(style)}] {self.at(first)} rectangle {self.at(last)};"
+
+    def _edge(self, edge: Edge) -> str:
+        style = [f"draw={_color(edge.color)}", f"line width={self._length(edge.width)}"]
+        if edge.dashed:
+            style.append(self._dash())
+        way = "".join(f" .. controls {self.at(a)} and {self.at(b)} .. {self.at(end)}" for a, b, end in pieces(edge))
+        corners = " -- ".join(map(self.at, head(edge)))
+        arrow = f"\\fill[{_color(edge.color)}] {corners} -- cycle;"
+        return f"\\path[{','.join(style)}] {self.at(edge.path[0])}{way};\n{arrow}"
+
+    def _dash(self) -> str:
+        return f"dash pattern=on {self._length(DASH[0])} off {self._length(DASH[1])}"
+
+    def _text(self, line: Line) -> str:
+        anchor = {"start": "base west", "middle": "base", "end": "base east"}[line.anchor]
+        runs = "".join(self._run(run.text, run.subscript, run.size, run.color, run.bold) for run in line.runs)
+        return f"\\node[anchor={anchor}] at {self.at((line.x, line.y))} {{{runs}}};"
+
+    def _run(self, words: str, subscript: str, size: float, color: str, bold: bool) -> str:
+        small, drop = self._size(size * text.SUBSCRIPT_SCALE), self._length(size * text.SUBSCRIPT_DROP)
+        below = f"\\raisebox{{-{drop}}}{{{small}{escape(subscript)}}}" if subscript else ""
+        weight = "\\bfseries{}" if bold else ""
+        return f"{{{self._size(size)}{weight}\\color{{{_color(color)}}}{escape(words)}{below}}}"
+
+    def _size(self, size: float) -> str:
+        return f"\\fontsize{{{self._length(size)}}}{{{self._length(1.2 * size)}}}\\selectfont{{}}"
+
+
+def _color(color: str) -> str:
+    return f"graphtrace{color[1:]}"
+
+
+def _colors(scene: Scene) -> Iterable[str]:
+    """Every colour in use, once, in the order of its first use."""
+    found = [scene.background] if scene.background else []
+    for each in layers(scene):
+        if isinstance(each, Box):
+            found += [each.fill, each.stroke, *(run.color for line in each.lines for run in line)]
+        else:
+            found += [run.color for run in each.runs] if isinstance(each, Line) else [each.color]
+    return dict.fromkeys(found)
+
+
+def escape(words: str) -> str:
+    """Any text as LaTeX sets it, letter by letter: no command, no ligature of signs, nothing that 8-bit fonts lack."""
+    cleaned = text.clean(words)
+    lead = "~" * (len(words) - len(words.lstrip(" ")))
+    apart = "\0".join(re.split(r"(?<=[-,'!?])(?=[-,'`])", cleaned.lstrip(" ")))
+    return lead + "".join(map(_escaped, apart))
+
+
+def _escaped(character: str) -> str:
+    if character == "\0":
+        return "{}"
+    if character in _ESCAPES:
+        return _ESCAPES[character]
+    if character in _MATHS:
+        return f"\\ensuremath{{{_MATHS[character]}}}"
+    if character.isascii() or (character.isalpha() and ord(character) < 0x100):
+        return character
+    return f"\\graphtracechar{{{ord(character)}}}"
