@@ -83,6 +83,8 @@ class _Draft:
         boxes: By scene id, in the order of the run.
         edges: Ways of values.
         gradients: Ways of gradients, back along them.
+        labelled: Tensors that an arrow already names.
+        tips: What is known of a tensor, in words, by value id.
     """
 
     graph: Graph
@@ -93,6 +95,7 @@ class _Draft:
     edges: list[Edge] = field(default_factory=list)
     gradients: list[Edge] = field(default_factory=list)
     labelled: set[int] = field(default_factory=set)
+    tips: dict[int, str] = field(default_factory=dict)
 
     @cached_property
     def words(self) -> Wording:
@@ -170,7 +173,8 @@ class _Draft:
         producer = self.graph.producer.get(value.id)
         if self.is_drawn(value.id):
             tail = f"v{value.id}"
-            self._add(self._tensor(value))
+            if tail not in self.boxes:  # or a weight with thousands of readers would be made anew for each
+                self._add(self._tensor(value))
             if value.id in self.groups.shared:
                 tail = self._tag(value, node)
         else:
@@ -194,9 +198,8 @@ class _Draft:
         producer = self.graph.producer.get(value.id)
         backward = producer is not None and producer.phase == "backward"
         color = self.theme.gradient if backward else self.theme.edge
-        tip = tooltips.tensor(value, self.words.names.get(value.id, ""))
-        edge = Edge(id, tail, head, order=order, color=color, dashed=backward, tooltip=tip)
-        self.edges.append(replace(edge, against=self.mirrored and backward))
+        edge = Edge(id, tail, head, order=order, color=color, dashed=backward, tooltip=self._tooltip(value))
+        self.edges.append(replace(edge, against=True) if self.mirrored and backward else edge)
         drawn = {"gradients", "backward"} & self.items == {"gradients"} and not self.mirrored
         if passes and drawn and value.grad is not None:
             gradient = Edge(f"g{id[1:]}", head, tail, "gradient", order, twin=id, color=self.theme.gradient)
@@ -256,7 +259,7 @@ class _Draft:
             double=self._is_loss(value) and not across,
             dashed=paint.dashed,
             across=across,
-            tooltip=tooltips.tensor(value, self.words.names.get(value.id, "")),
+            tooltip=self._tooltip(value),
             group=self.groups.of_value(value.id),
             width=width + (height / 2 if outline == "pill" else 0),
             height=height,
@@ -268,6 +271,11 @@ class _Draft:
         tag = replace(box, id=f"{box.id}_{group}", kind="tag", lines=lines, group=group, stroke_width=1.2, double=False)
         self._add(replace(tag, width=_width(lines, 28, 14), height=TAG_HEIGHT))
         return tag.id
+
+    def _tooltip(self, value: Value) -> str:
+        if value.id not in self.tips:
+            self.tips[value.id] = tooltips.tensor(value, self.words.names.get(value.id, ""))
+        return self.tips[value.id]
 
     def _is_loss(self, value: Value) -> bool:
         return self.graph.loss is not None and value.id == self.graph.loss.id

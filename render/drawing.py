@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path, PurePath
 from typing import Any
 
-from render import files, formats
+from render import collector, files, formats
 from render.annotate import annotate
 from render.compose import compose
 from render.errors import RenderError
@@ -28,24 +28,27 @@ class Drawing:
         graph: As it was captured.
         options: What was asked for, checked.
         extra: Options of a single format (`scale` of PNG).
+        told: What came up while the picture was made.
     """
 
     graph: Graph
     options: Options
     extra: Mapping[str, Any] = field(default_factory=dict)
+    told: list[str] = field(default_factory=list, init=False, repr=False, compare=False)
 
     @cached_property
     def view(self) -> Graph:
         """The part of the graph that is drawn, at the level that is drawn."""
         options = self.options
-        return select(
-            self.graph, level=options.level, depth=options.depth, items=options.items("data"), views=options.view
-        )
+        with collector.paused():
+            return select(
+                self.graph, level=options.level, depth=options.depth, items=options.items("data"), views=options.view
+            )
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a reader should know: what was closed or left out, and how to see it."""
-        return tuple(str(note) for note in self.view.meta.get("notes", ()))
+        """What a reader should know: what was closed or left out, how to see it, what came up while placing it."""
+        return (*(str(note) for note in self.view.meta.get("notes", ())), *self.told)
 
     @property
     def error(self) -> str | None:
@@ -61,20 +64,29 @@ class Drawing:
     @cached_property
     def composed(self) -> Scene:
         """Boxes and arrows without coordinates."""
-        return compose(self.view, self.options)
+        with collector.paused():
+            return compose(self.view, self.options)
 
     @cached_property
     def scene(self) -> Scene:
         """The whole picture, placed, with its legend and notes.
 
         Raises:
-            RenderError: The layout engine is not installed or takes too long.
+            RenderError: The layout engine is not installed.
         """
-        try:
-            placed = place(self.composed, engine=self.options.engine)
-        except (EngineMissing, LayoutTimeout) as error:
-            raise RenderError(str(error)) from error
+        placed = self._placed()
         return annotate(placed, self.options.theme, self.notes, self.error)
+
+    def _placed(self) -> Scene:
+        """The composed scene with its layout: by our own engine where the one that was asked for takes too long."""
+        with collector.paused():
+            try:
+                return place(self.composed, engine=self.options.engine)
+            except EngineMissing as error:
+                raise RenderError(str(error)) from error
+            except LayoutTimeout as error:
+                self.told.append(f"{error}; our own layout is shown")
+                return place(self.composed)
 
     def render(self, format: str = "svg", **options: Any) -> str | bytes:  # noqa: A002 - the word for it
         """The picture as text, or as bytes where the format is binary.
@@ -87,7 +99,9 @@ class Drawing:
             RenderError: There is no such format, an option is not one it knows, or it cannot be made.
         """
         chosen = formats.get(format)
-        return chosen.write(self, **chosen.check({**self.extra, **options}))
+        given = chosen.check({**self.extra, **options})
+        with collector.paused():
+            return chosen.write(self, **given)
 
     def save(self, path: str | os.PathLike[str], **options: Any) -> Path:
         """Writes the picture to a file in the format of its suffix; a file already there is replaced at the very end.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final, Literal, get_args
 
 Family = Literal["matmul", "elementwise", "activation", "reduction", "view", "other"]
@@ -46,6 +47,7 @@ _MORE_THAN_VIEWS: Final = "cat stack concat concatenate hstack vstack repeat til
 _OPERATORS: Final = {"-": "−", "*": "×", "/": "÷", "neg": "−", "add": "+", "sub": "−", "mul": "×", "div": "÷"}
 
 
+@lru_cache(maxsize=1024)
 def family(op: str) -> Family:
     """The family of an operation, whichever way it is written: `mm`, `relu_`, `MmBackward0`, `_softmax`."""
     if op.startswith("["):  # an index, spelled as the author wrote it

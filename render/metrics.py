@@ -10,6 +10,10 @@ from typing import Final
 
 UNITS_PER_EM: Final = 2048
 
+# Of characters that are in none of the tables. Ideographs have a whole em.
+SYMBOL: Final = 1716  # what DejaVu Sans gives to most operators (`⊗`, `∇`, `⇒`); letters of formulas are no wider
+EMOJI: Final = 2550  # of Noto Color Emoji
+
 REGULAR: Final = {
     342: "∕",
     384: "′",

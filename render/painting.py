@@ -57,7 +57,7 @@ def layers(scene: Scene) -> Iterator[Box | Edge | Line]:
 def lines(box: Box) -> list[Line]:
     """The lines in a box that is placed: centred, or at the top left of a group."""
     if box.kind == "group":
-        return [Line(runs, box.x + 12, box.y + 20 + 18 * row) for row, runs in enumerate(box.lines) if runs]
+        return [Line(runs, box.x + box.title + 12, box.y + 20 + 18 * row) for row, runs in enumerate(box.lines) if runs]
     if box.across:
         (baseline,) = text.baselines(box.lines[:1], box.y, box.height)
         return [Line(runs, (left + right) / 2, baseline, "middle", right - left) for runs, left, right in _cells(box)]

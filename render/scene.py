@@ -63,6 +63,7 @@ class Box:
         height: Of the box; for a group what its title needs before layout.
         x: Left edge, set by layout.
         y: Top edge, set by layout.
+        title: Of a group: how far from its left edge the room for its title begins, set by layout.
     """
 
     id: str
@@ -82,6 +83,7 @@ class Box:
     height: float = 0.0
     x: float = 0.0
     y: float = 0.0
+    title: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,9 +41,13 @@ def width(text: str, size: float, *, bold: bool = False) -> float:
 
 @lru_cache(maxsize=4096)
 def _unlisted(character: str, default: int) -> int:
+    """About the advance that the fonts have which stand in where Arial has no glyph."""
+    category = unicodedata.category(character)
+    if category in ("Mn", "Me"):  # drawn upon the character before
+        return 0
     if unicodedata.east_asian_width(character) in "WF":
-        return metrics.UNITS_PER_EM
-    return 0 if unicodedata.combining(character) else default
+        return metrics.EMOJI if category == "So" else metrics.UNITS_PER_EM
+    return max(default, metrics.SYMBOL) if category in ("Sm", "So") or character >= "\U0001d400" else default
 
 
 def run(text: str, size: float, color: str, *, bold: bool = False, subscript: str = "") -> Text:
@@ -89,7 +93,7 @@ def baselines(lines: Sequence[Sequence[Text]], top: float, height: float) -> lis
 
 def clean(text: str) -> str:
     """`text` on one line, without control characters, invisible formatting or anything XML forbids."""
-    if text.isascii() and text.isprintable():
+    if text.isprintable():  # no control, formatting or separator among it
         return text
     kept = []
     for character in text:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from math import hypot
+from math import dist, hypot
 from typing import TYPE_CHECKING, NamedTuple
 
 from render.layout.outline import corner_radius
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 SLACK = 0.6  # positions are rounded, and lines may touch
 ON_BORDER = 2.0  # a line's end may be this far off the outline: strokes are wider than a point
 LABEL_HEIGHT = 1.2  # in font sizes
+TITLE_INSET = 12.0  # between the left edge of the room for a title and its words
+HEAD = 9.0  # length of an arrow head
 
 
 class Rect(NamedTuple):
@@ -32,8 +34,8 @@ def problems(scene: Scene, *, lines: bool = True) -> list[str]:
         scene: As an engine gave it.
         lines: Whether lines through boxes and labels on foreign lines count (other programs do not rule them out).
     """
-    found = [*_boxes(scene), *_ends(scene), *_labels(scene), *_outside(scene)]
-    return [*found, *_cuts(scene)] if lines else found
+    found = [*_boxes(scene), *_texts(scene), *_ends(scene), *_labels(scene), *_outside(scene)]
+    return [*found, *_cuts(scene), *_titles(scene)] if lines else found
 
 
 def rect(box: Box) -> Rect:
@@ -110,6 +112,35 @@ def _boxes(scene: Scene) -> Iterator[str]:
                 yield f"boxes {name} and {box.id} overlap"
 
 
+def _texts(scene: Scene) -> Iterator[str]:
+    """Words wider than the box they stand in."""
+    for box in scene.boxes:
+        room = box.width - box.title - TITLE_INSET if box.kind == "group" else box.width
+        for line in box.lines:
+            if sum(run.width for run in line) > room:
+                yield f"the text {''.join(run.text for run in line)!r} is wider than box {box.id}"
+
+
+def _titles(scene: Scene) -> Iterator[str]:
+    """Lines and labels upon the titles of groups."""
+    titles = Sorted({box.id: title_rect(box) for box in scene.boxes if box.kind == "group" and box.lines})
+    for edge in scene.edges:
+        struck = {
+            name for x, y in samples(edge.path) for name, area in titles.near(Rect(x, y, x, y)) if holds(area, x, y)
+        }
+        for name in sorted(struck):
+            yield f"edge {edge.id} runs through the title of {name}"
+        if edge.label is not None:
+            for name, area in titles.near(label_rect(edge)):
+                if overlap(area, label_rect(edge)):
+                    yield f"the label of edge {edge.id} overlaps the title of {name}"
+
+
+def title_rect(box: Box) -> Rect:
+    left, width = box.x + box.title + TITLE_INSET, max(sum(run.width for run in line) for line in box.lines)
+    return Rect(left, box.y + 6, left + width, box.y + 24)
+
+
 def _ends(scene: Scene) -> Iterator[str]:
     by_id = {box.id: box for box in scene.boxes}
     for edge in scene.edges:
@@ -119,6 +150,8 @@ def _ends(scene: Scene) -> Iterator[str]:
         for end, name in ((edge.path[0], edge.tail), (edge.path[-1], edge.head)):
             if not _on_border(end, by_id[name]):
                 yield f"edge {edge.id} ends at {end}, which is not on the border of {name}"
+        if dist(edge.path[0], edge.path[-1]) < HEAD:
+            yield f"edge {edge.id} is too short for its arrow head"
 
 
 def _on_border(point: Point, box: Box) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from itertools import pairwise
 
 from render.scene import Box, Direction, Edge, Scene, Text
@@ -19,7 +20,8 @@ def operation(name: str, group: str | None = None, *, width: float = 62, height:
 
 
 def group(name: str, inside: str | None = None) -> Box:
-    return Box(name, "group", outline="rounded", width=120, height=26, group=inside)
+    title = ((Text(name, 14.5, "#1f2937", bold=True, width=88),),)
+    return Box(name, "group", title, outline="rounded", width=120, height=28, group=inside)
 
 
 def scene(
@@ -31,7 +33,7 @@ def scene(
     direction: Direction = "LR",
 ) -> Scene:
     """A scene with an edge for each of `pairs` (operands in that order), and a gradient back along some."""
-    numbered = tuple(_with_order(box, order) for order, box in enumerate(boxes))
+    numbered = tuple(replace(box, order=order) for order, box in enumerate(boxes))
     operands: dict[str, int] = {}
     edges: list[Edge] = []
     for number, (tail, head) in enumerate(pairs):
@@ -46,18 +48,6 @@ def scene(
         if (edge.tail, edge.head) in back
     ]
     return Scene(boxes=numbered, edges=(*edges, *twins), direction=direction)
-
-
-def _with_order(box: Box, order: int) -> Box:
-    return Box(
-        box.id,
-        box.kind,
-        outline=box.outline,
-        width=box.width,
-        height=box.height,
-        group=box.group,
-        order=order,
-    )
 
 
 def chain_pairs(*names: str) -> list[Pair]:

@@ -77,7 +77,7 @@ def unplaced(placed: Scene) -> Scene:
         placed,
         width=0.0,
         height=0.0,
-        boxes=tuple(replace(box, x=0.0, y=0.0, width=0.0, height=0.0) for box in placed.boxes),
+        boxes=tuple(replace(box, x=0.0, y=0.0, width=0.0, height=0.0, title=0.0) for box in placed.boxes),
         edges=tuple(replace(edge, path=(), label=None, label_at=(0.0, 0.0)) for edge in placed.edges),
     )
 
@@ -195,7 +195,9 @@ def test_titles_are_kept_free(direction: Direction) -> None:
             assert box.y >= now[box.group].y + title[box.group].height
     for name, needs in title.items():
         assert now[name].width >= needs.width
-        strip = (now[name].x + 1, now[name].y + 1, now[name].x + needs.width - 4, now[name].y + needs.height)
+        left = now[name].x + now[name].title
+        assert left + needs.width <= now[name].x + now[name].width + 0.02
+        strip = (left + 1, now[name].y + 1, left + needs.width - 4, now[name].y + needs.height)
         for edge in placed.edges:
             through = [(x, y) for x, y in samples(edge.path) if strip[0] < x < strip[2] and strip[1] < y < strip[3]]
             assert not through, f"{edge.id} runs through the title of {name}"

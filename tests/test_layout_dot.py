@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from render import draw
 from render.layout import EngineMissing, LayoutTimeout, graphviz, place
 from render.scene import Direction, Scene
 from tests.geometry import problems
+from tests.graphs import residual_net
 from tests.scenes import SCENES, long_chain, operation, rnn_cell, scene, tensor
 
 needs_dot = pytest.mark.skipif(shutil.which("dot") is None, reason="Graphviz is not installed")
@@ -54,8 +56,17 @@ def test_without_the_program_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPat
 @needs_dot
 def test_it_is_stopped_when_it_takes_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(graphviz, "SECONDS", 0.05)
-    with pytest.raises(LayoutTimeout, match="use --engine layered"):
+    with pytest.raises(LayoutTimeout, match=r"'dot' took longer than 0 s"):
         place(long_chain(length=3000), engine="dot")
+
+
+@needs_dot
+def test_ours_is_used_instead_when_it_takes_too_long_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(graphviz, "SECONDS", 0.001)
+    drawing, ours = draw(residual_net(), engine="dot"), draw(residual_net()).scene
+    assert [(box.x, box.y) for box in drawing.scene.boxes] == [(box.x, box.y) for box in ours.boxes]
+    assert drawing.notes[-1] == "the layout engine 'dot' took longer than 0 s; our own layout is shown"
+    assert any("our own layout is shown" in label.runs[0].text for label in drawing.scene.labels)
 
 
 def test_a_failing_program_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -140,3 +140,13 @@ def test_the_shipped_fonts_come_with_their_licence() -> None:
     folder = Path(text.__file__).parent / "fonts"
     assert {path.name for path in folder.iterdir()} == {"Arimo-Regular.ttf", "Arimo-Bold.ttf", "OFL.txt"}
     assert "SIL OPEN FONT LICENSE" in (folder / "OFL.txt").read_text(encoding="utf-8")
+
+
+def test_characters_that_arial_lacks_are_measured_by_the_fonts_that_stand_in() -> None:
+    assert text.width("重み", 10) == 20
+    assert text.width("ﾃ", 10) < text.width("テ", 10) == 10
+    assert text.width("⊗", 10) == text.width("∇", 10) == pytest.approx(8.38, abs=0.01)
+    assert text.width("🔥", 10) > 12
+    assert text.width("e\u0301", 10) == text.width("e", 10)
+    assert text.width("☀\ufe0f", 10) == text.width("☀", 10)
+    assert text.width("Вес_Σ", 10) == pytest.approx(sum(text.width(each, 10) for each in "Вес_Σ"))

@@ -57,10 +57,15 @@ def spell(scene: Scene, *, told: str = "", carried: str = "") -> str:
         carried: A `metadata` element.
     """
     scene = replace(scene, description="\n".join(words for words in (scene.description, told) if words))
-    body = "\n".join(_body(scene, "{id}"))
-    prefix = f"g{hashlib.sha256(body.encode()).hexdigest()[:8]}"
+    rows = _body(scene, "\0")  # which `escape` leaves in no text
+    content = hashlib.sha256()
+    for row in rows:
+        content.update(row.encode())
+    prefix = f"g{content.hexdigest()[:8]}"
+    for index, row in enumerate(rows):  # one by one: a large picture as a whole is held once only
+        rows[index] = row.replace("\0", prefix)
     end = (carried, "</svg>", "") if carried else ("</svg>", "")
-    return "\n".join((_open(scene, prefix), *_body(scene, prefix), *end))
+    return "\n".join((_open(scene, prefix), *rows, *end))
 
 
 def _body(scene: Scene, prefix: str) -> list[str]:

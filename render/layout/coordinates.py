@@ -5,11 +5,13 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from render.layout.ranks import FEW
 from render.layout.sheet import End
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from render.layout.levels import Key
     from render.layout.sheet import Sheet
 
 BOX_GAP: Final = 24.0  # between two boxes
@@ -84,16 +86,30 @@ def _spine(sheet: Sheet) -> tuple[list[list[End]], list[list[End]]]:
 
 
 def _depths(sheet: Sheet) -> list[int]:
-    """By node, how many boxes at most a value has passed before it comes there."""
+    """By node, how many boxes at most a value has passed before it comes there.
+
+    What is read all over (the rows of an input, one for each step) begins anew at each reader, or the chain of steps
+    would move aside at every step to meet it in the middle.
+    """
     boxes = len(sheet.boxes)
     depth = [0] * len(sheet.rank)
     for node in sheet.entered:
         depth[node] = CHAIN
+    hubs = _hubs(sheet)
     for layer in sheet.layers:
         for node in layer:
             for end in sheet.up[node]:
-                depth[node] = max(depth[node], depth[end.node] + (node < boxes))
+                passed = 0 if end.node in hubs and node < boxes else depth[end.node]
+                depth[node] = max(depth[node], passed + (node < boxes))
     return depth
+
+
+def _hubs(sheet: Sheet) -> set[int]:
+    """Nodes that a net with many targets runs along."""
+    readers: dict[Key, int] = {}
+    for key, _ in sheet.chains:
+        readers[key] = readers.get(key, 0) + 1
+    return {node for (key, _), chain in sheet.chains.items() if readers[key] > FEW for node in chain.trunk}
 
 
 def _conflicts(sheet: Sheet) -> set[tuple[int, int]]:

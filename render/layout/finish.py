@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 from render.layout.outline import land
 from render.layout.routes import beziers
 from render.layout.sheet import TWIN
-from render.scene import Point
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from render.layout.levels import Plan
     from render.layout.routes import Run
-    from render.scene import Box, Edge, Scene
+    from render.scene import Point, Scene
+
+    Rect = tuple[float, float, float, float]
 
 MARGIN = 16.0
 LINE_HEIGHT = 1.2
@@ -33,68 +34,90 @@ def finish(
         labels: Centres of labels, by number of the edge.
     """
     scene = plan.scene
-    boxes = []
-    for index, box in enumerate(scene.boxes):
-        x, y = _turn(plan, at[index])
-        width, height = _turn(plan, (plan.length[index], plan.breadth[index]))
-        boxes.append(replace(box, x=x, y=y, width=width, height=height))
-    by_id = {box.id: box for box in boxes}
     number = {edge.id: index for index, edge in enumerate(scene.edges)}
     with_twin = {edge.twin for edge in scene.edges if edge.twin is not None}
-    edges, labelled = [], set[Point]()
+    paths: list[Sequence[Point]] = []
+    centres: list[Point | None] = []
+    labelled: set[Point] = set()
     for index, edge in enumerate(scene.edges):
         if index in runs:
             path = beziers(runs[index], -TWIN if edge.id in with_twin else 0.0)
         else:
             path = beziers(runs[number[edge.twin or ""]], TWIN)[::-1]
-        turned = tuple(_turn(plan, point) for point in path)
-        path_on_outlines = land(turned, by_id[edge.tail], by_id[edge.head])
-        label_at = labels.get(index)
-        if label_at is None or label_at in labelled:
-            edges.append(replace(edge, path=path_on_outlines, label=None))
-        else:
-            labelled.add(label_at)
-            edges.append(replace(edge, path=path_on_outlines, label_at=_turn(plan, label_at)))
-    return bounded(replace(scene, boxes=tuple(boxes), edges=tuple(edges)))
+        paths.append(path if plan.across else [(y, x) for x, y in path])
+        centre = labels.get(index)
+        centres.append(None if centre is None or centre in labelled else _turn(plan, centre))
+        labelled.update(() if centre is None else (centre,))
+    corners = [_turn(plan, at[index]) for index in range(len(scene.boxes))]
+    sizes = [_turn(plan, size) for size in zip(plan.length, plan.breadth, strict=True)]
+    rects = [(*corner, *size) for corner, size in zip(corners, sizes, strict=True)]
+    return settle(scene, rects, paths, centres, plan.title)
 
 
 def _turn(plan: Plan, point: Point) -> Point:
     return point if plan.across else (point[1], point[0])
 
 
-def bounded(scene: Scene) -> Scene:
-    """The scene moved so that everything in it lies in the picture, with a margin, and the picture's size."""
-    spans = [(box.x, box.y, box.x + box.width, box.y + box.height) for box in scene.boxes]
-    spans += [(*point, *point) for edge in scene.edges for point in edge.path]
-    spans += [_label_span(edge) for edge in scene.edges if edge.label is not None]
-    if not spans:
-        return replace(scene, width=2 * MARGIN, height=2 * MARGIN)
-    left, top = MARGIN - min(span[0] for span in spans), MARGIN - min(span[1] for span in spans)
-    width, height = max(span[2] for span in spans) + left, max(span[3] for span in spans) + top
-    return replace(
-        scene,
-        boxes=tuple(_moved_box(box, left, top) for box in scene.boxes),
-        edges=tuple(_moved_edge(edge, left, top) for edge in scene.edges),
-        width=round(width + MARGIN, 2),
-        height=round(height + MARGIN, 2),
+def settle(
+    scene: Scene,
+    rects: Sequence[Rect],
+    paths: Sequence[Sequence[Point]],
+    centres: Sequence[Point | None],
+    titles: Mapping[int, float],
+) -> Scene:
+    """The scene with everything in its place: moved so that all of it lies in the picture, with a margin.
+
+    Args:
+        scene: What is placed.
+        rects: Left, top, width and height of each box.
+        paths: Of each edge, between points on the bounding rectangles of its boxes; they are moved onto the outlines.
+        centres: Of the label of each edge; None for one that is not drawn.
+        titles: Where titles begin, by number of the group; at the left for those that are missing.
+    """
+    left, top, right, bottom = _bounds(scene, rects, paths, centres)
+    x, y = MARGIN - left, MARGIN - top
+    boxes = tuple(
+        replace(
+            box,
+            x=round(rect[0] + x, 2),
+            y=round(rect[1] + y, 2),
+            width=round(rect[2], 2),
+            height=round(rect[3], 2),
+            title=round(titles.get(index, 0.0), 2),
+        )
+        for index, (box, rect) in enumerate(zip(scene.boxes, rects, strict=True))
     )
+    by_id = {box.id: box for box in boxes}
+    edges = []
+    for edge, path, centre in zip(scene.edges, paths, centres, strict=True):
+        moved = land([(px + x, py + y) for px, py in path], by_id[edge.tail], by_id[edge.head])
+        edges.append(
+            replace(
+                edge,
+                path=tuple([(round(px, 2), round(py, 2)) for px, py in moved]),
+                label=None if centre is None else edge.label,
+                label_at=(0.0, 0.0) if centre is None else (round(centre[0] + x, 2), round(centre[1] + y, 2)),
+            )
+        )
+    width, height = round(right + x + MARGIN, 2), round(bottom + y + MARGIN, 2)
+    return replace(scene, boxes=boxes, edges=tuple(edges), width=width, height=height)
 
 
-def _label_span(edge: Edge) -> tuple[float, float, float, float]:
-    assert edge.label is not None
-    (x, y), wide, high = edge.label_at, edge.label.width / 2, edge.label.size * LINE_HEIGHT / 2
-    return (x - wide, y - high, x + wide, y + high)
-
-
-def _moved_box(box: Box, left: float, top: float) -> Box:
-    return replace(
-        box, x=round(box.x + left, 2), y=round(box.y + top, 2), width=round(box.width, 2), height=round(box.height, 2)
-    )
-
-
-def _moved_edge(edge: Edge, left: float, top: float) -> Edge:
-    path = tuple((round(x + left, 2), round(y + top, 2)) for x, y in edge.path)
-    if edge.label is None:
-        return replace(edge, path=path)
-    x, y = edge.label_at
-    return replace(edge, path=path, label_at=(round(x + left, 2), round(y + top, 2)))
+def _bounds(
+    scene: Scene, rects: Sequence[Rect], paths: Sequence[Sequence[Point]], centres: Sequence[Point | None]
+) -> Rect:
+    """Left, top, right and bottom of all there is."""
+    xs: list[float] = []
+    ys: list[float] = []
+    for x, y, width, height in rects:
+        xs += (x, x + width)
+        ys += (y, y + height)
+    for path in paths:
+        xs += [point[0] for point in path]
+        ys += [point[1] for point in path]
+    for edge, centre in zip(scene.edges, centres, strict=True):
+        if edge.label is not None and centre is not None:
+            wide, high = edge.label.width / 2, edge.label.size * LINE_HEIGHT / 2
+            xs += (centre[0] - wide, centre[0] + wide)
+            ys += (centre[1] - high, centre[1] + high)
+    return (min(xs), min(ys), max(xs), max(ys)) if xs else (0.0, 0.0, 0.0, 0.0)

@@ -8,20 +8,19 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
 from render.layout.errors import EngineMissing, LayoutTimeout
-from render.layout.finish import LINE_HEIGHT, bounded
+from render.layout.finish import LINE_HEIGHT, settle
 from render.layout.levels import ROOT, Plan, cut
-from render.layout.outline import land
 from render.layout.sheet import TWIN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from render.scene import Box, Edge, Point, Scene
+    from render.layout.finish import Rect
+    from render.scene import Box, Point, Scene
 
 SECONDS: Final = 20.0  # dot may take, before it is stopped
 LARGE: Final = 300  # boxes, from which on network simplex is cut short
@@ -55,9 +54,7 @@ def _run(text: str) -> str:
             [program, "-Tjson0"], input=text, capture_output=True, encoding="utf-8", timeout=SECONDS, check=False
         )
     except subprocess.TimeoutExpired:
-        raise LayoutTimeout(
-            f"the layout engine 'dot' took longer than {SECONDS:.0f} s: use --engine layered, or draw less (--depth)"
-        ) from None
+        raise LayoutTimeout(f"the layout engine 'dot' took longer than {SECONDS:.0f} s") from None
     if done.returncode or not done.stdout:
         raise RuntimeError(f"the layout engine 'dot' failed ({done.returncode}): {done.stderr.strip()[-500:]}")
     return done.stdout
@@ -139,40 +136,42 @@ def _table(width: float, height: float, *, cells: int = 1, rows: bool = True) ->
 
 def _read(plan: Plan, answer: dict[str, Any]) -> Scene:
     scene = plan.scene
-    boxes = list(scene.boxes)
+    rects: list[Rect] = [(0.0, 0.0, box.width, box.height) for box in scene.boxes]
     for item in answer.get("objects", ()):
         name = str(item["name"])
         if name.startswith("cluster_"):
-            index = int(name.removeprefix("cluster_"))
             left, low, right, high = (float(each) for each in item["bb"].split(","))
-            boxes[index] = replace(boxes[index], x=left, y=-high, width=right - left, height=high - low)
+            rects[int(name.removeprefix("cluster_"))] = (left, -high, right - left, high - low)
         else:
             index = int(name.removeprefix("b"))
             x, y = (float(each) for each in item["pos"].split(","))
-            boxes[index] = replace(boxes[index], x=x - boxes[index].width / 2, y=-y - boxes[index].height / 2)
+            _, _, width, height = rects[index]
+            rects[index] = (x - width / 2, -y - height / 2, width, height)
     items = {int(item["id"]): item for item in answer.get("edges", ())}
-    return bounded(replace(scene, boxes=tuple(boxes), edges=_edges(plan, boxes, items)))
+    return settle(scene, rects, *_edges(plan, rects, items), {})
 
 
-def _edges(plan: Plan, boxes: Sequence[Box], items: dict[int, dict[str, Any]]) -> tuple[Edge, ...]:
+def _edges(
+    plan: Plan, rects: Sequence[Rect], items: dict[int, dict[str, Any]]
+) -> tuple[list[Sequence[Point]], list[Point | None]]:
+    """Paths of all edges, and centres of their labels."""
     scene = plan.scene
-    by_id = {box.id: box for box in boxes}
     number = {edge.id: index for index, edge in enumerate(scene.edges)}
+    place = {box.id: index for index, box in enumerate(scene.boxes)}
     with_twin = {edge.twin for edge in scene.edges if edge.twin is not None}
     curves = {index: _points(item["pos"]) for index, item in items.items()}
-    placed: list[Edge] = []
+    paths: list[Sequence[Point]] = []
+    centres: list[Point | None] = []
     for index, edge in enumerate(scene.edges):
-        label_at = edge.label_at
         if index in curves:
             path = _aside(curves[index], TWIN if edge.id in with_twin else 0.0)
-            if edge.label is not None:
-                label_at = _points(items[index]["lp"])[0]
         else:
             path = _aside(curves[number[edge.twin or ""]], -TWIN)[::-1]
-        tail, head = by_id[edge.tail], by_id[edge.head]
-        path = (_on_side(path[0], tail), *path[1:-1], _on_side(path[-1], head))
-        placed.append(replace(edge, path=land(path, tail, head), label_at=label_at))
-    return tuple(placed)
+        labelled = index in curves and edge.label is not None
+        centres.append(_points(items[index]["lp"])[0] if labelled else None)
+        tail, head = rects[place[edge.tail]], rects[place[edge.head]]
+        paths.append((_on_side(path[0], tail), *path[1:-1], _on_side(path[-1], head)))
+    return paths, centres
 
 
 def _points(text: str) -> tuple[Point, ...]:
@@ -209,14 +208,15 @@ def _normal(start: Point, piece: Sequence[Point]) -> Point:
     return (0.0, 0.0)
 
 
-def _on_side(point: Point, box: Box) -> Point:
-    """The nearest point on the bounding rectangle of a box."""
-    x = min(max(point[0], box.x), box.x + box.width)
-    y = min(max(point[1], box.y), box.y + box.height)
+def _on_side(point: Point, rect: Rect) -> Point:
+    """The nearest point on the sides of a rectangle."""
+    left, top, width, height = rect
+    x = min(max(point[0], left), left + width)
+    y = min(max(point[1], top), top + height)
     sides = (
-        (abs(x - box.x), (box.x, y)),
-        (abs(box.x + box.width - x), (box.x + box.width, y)),
-        (abs(y - box.y), (x, box.y)),
-        (abs(box.y + box.height - y), (x, box.y + box.height)),
+        (abs(x - left), (left, y)),
+        (abs(left + width - x), (left + width, y)),
+        (abs(y - top), (x, top)),
+        (abs(top + height - y), (x, top + height)),
     )
     return min(sides, key=lambda side: side[0])[1]

@@ -24,6 +24,7 @@ PAD: Final = 16.0  # between the border of a group and what lies in it
 BORDER: Final = 4.0  # the same where lines cross the border, which leave room for themselves
 UNDER_TITLE: Final = 6.0
 PART_GAP: Final = 32.0  # between unconnected parts
+TO_THE_LEFT: Final = 16.0  # room that it may take to have a title at the left
 
 
 def place(scene: Scene) -> Scene:
@@ -102,9 +103,8 @@ def _fit(plan: Plan, group: int, plate: Plate) -> Point:
     else:
         near = box.height + near if box.height else near
         length = plate.length + near + far
-        # The title stands at the left, above where lines come in: they pass to the right of it.
-        aside = max(PAD, box.width + TWIN - min(plate.entries.values()) if plate.entries else PAD)
-        breadth = max(aside + plate.breadth + PAD, box.width)
+        least = plate.breadth + 2 * PAD
+        plan.title[group], aside, breadth = _title_beside(sorted(plate.entries.values()), box.width, least)
         inset = (near, aside if plate.entries else (breadth - plate.breadth) / 2)
     plan.length[group], plan.breadth[group] = length, breadth
     for key, where in plate.entries.items():
@@ -112,6 +112,30 @@ def _fit(plan: Plan, group: int, plate: Plate) -> Point:
     for key, where in plate.exits.items():
         plan.leaving[group, key] = inset[1] + where - breadth / 2
     return inset
+
+
+def _title_beside(entries: Sequence[float], width: float, breadth: float) -> tuple[float, float, float]:
+    """Where a title stands that lines come in beside: at the left, between two of them, or right of the last.
+
+    Args:
+        entries: Where lines come in, across the flow, from where the inside begins.
+        width: Of the title.
+        breadth: Of the group, but for the title.
+
+    Returns:
+        Where the title begins and where the inside does, both from the left border, and the breadth with the title.
+    """
+    if not entries:
+        return 0.0, PAD, max(breadth, width)
+    shift = max(0.0, width + TWIN - PAD - entries[0])
+    choices = [(max(breadth + shift, width), 0.0, PAD + shift)]
+    for place, at in enumerate(entries):
+        title = PAD + at + TWIN
+        room = entries[place + 1] - at - 2 * TWIN if place + 1 < len(entries) else float("inf")
+        if room >= width:
+            choices.append((max(breadth, title + width), title, PAD))
+    best = min(choices, key=lambda choice: choice[0] - TO_THE_LEFT * (choice[1] == 0.0))
+    return best[1], best[2], best[0]
 
 
 def _runs(plan: Plan, edge: int, insides: dict[int, tuple[Plate, Point]], origin: dict[int, Point]) -> Sequence[Run]:

@@ -79,6 +79,7 @@ class Plan:
         breadth: Likewise.
         entering: Offset from a box's middle at which a net enters it, by box and net; for groups once laid out.
         leaving: Likewise where it leaves.
+        title: Where the title of a group begins, from its left border; for groups once laid out.
         computed: Boxes that some edge enters: what leaves them is no mere input.
         ends: Numbers of the boxes at the ends of every edge that is placed, by its number.
         hops: Likewise its parts from tail to head.
@@ -91,6 +92,7 @@ class Plan:
     breadth: list[float]
     entering: dict[tuple[int, Key], float] = field(default_factory=dict)
     leaving: dict[tuple[int, Key], float] = field(default_factory=dict)
+    title: dict[int, float] = field(default_factory=dict)
     computed: set[int] = field(default_factory=set)
     ends: dict[int, tuple[int, int]] = field(default_factory=dict)
     hops: dict[int, tuple[Hop, ...]] = field(default_factory=dict)

@@ -6,11 +6,17 @@ from bisect import bisect_right
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from render.layout.sheet import End, Sheet
+    from typing import TypeAlias
 
-SWEEPS: Final = 12  # down and up by turns; fewer on big sheets
+    from render.layout.sheet import Sheet
+
+    _Segment: TypeAlias = tuple[int, float, float]
+
+SWEEPS: Final = 12  # down and up by turns
+FEWER: Final = 4  # on big sheets
+ROUNDS: Final = 4  # of exchanges after each sweep
 PATIENCE: Final = 4  # sweeps without a gain
-LARGE: Final = 4000  # segments, from which on fewer sweeps must do
+LARGE: Final = 4000  # segments of a big sheet
 CROWDED: Final = 400  # nodes in one layer, beyond which neighbours are no longer exchanged
 
 
@@ -21,36 +27,18 @@ def arrange(sheet: Sheet) -> None:
     1993). The start is a walk from the results back through the operands in their order, which draws any expression
     that is a tree without a crossing and as it is written; where crossings are left, a walk from the inputs is tried.
     """
-    _start(sheet, backwards=True)
-    if all(len(layer) < 2 for layer in sheet.layers):
+    order = _Order(sheet, _walk(sheet, backwards=True))
+    if all(len(layer) < 2 for layer in order.layers):
+        sheet.layers = order.layers
         return
-    best, fewest = _improved(sheet)
+    best, fewest = order.improved()
     if fewest:
-        _start(sheet, backwards=False)
-        other, crossings = _improved(sheet)
+        other, crossings = _Order(sheet, _walk(sheet, backwards=False)).improved()
         best = other if crossings < fewest else best
     sheet.layers = best
 
 
-def _improved(sheet: Sheet) -> tuple[list[list[int]], int]:
-    """The best order that sweeps lead to from the present one, and its crossings."""
-    sweeps = SWEEPS if sum(len(ends) for ends in sheet.down) < LARGE else 4
-    spot = _spots(sheet)
-    best, fewest = [list(layer) for layer in sheet.layers], _crossings(sheet, spot)
-    stale = 0
-    for sweep in range(sweeps):
-        if not fewest or stale == PATIENCE:
-            break
-        _sweep(sheet, spot, downwards=sweep % 2 == 0)
-        _exchange(sheet, spot)
-        crossings = _crossings(sheet, spot)
-        stale += 1
-        if crossings < fewest:
-            best, fewest, stale = [list(layer) for layer in sheet.layers], crossings, 0
-    return best, fewest
-
-
-def _start(sheet: Sheet, *, backwards: bool) -> None:
+def _walk(sheet: Sheet, *, backwards: bool) -> list[list[int]]:
     """Layers in the order of a walk from the results back through the operands, or from the inputs on."""
     layers: list[list[int]] = [[] for _ in sheet.layers]
     seen = bytearray(len(sheet.rank))
@@ -65,109 +53,175 @@ def _start(sheet: Sheet, *, backwards: bool) -> None:
                 continue
             seen[node] = 1
             layers[sheet.rank[node]].append(node)
-            stack.extend(end.node for end in sorted(ahead[node], key=lambda end: end.here, reverse=True))
-    sheet.layers = layers
+            ends = ahead[node]
+            if len(ends) > 1:
+                ends = sorted(ends, key=lambda end: end.here, reverse=True)
+            stack.extend(end.node for end in ends)
+    return layers
 
 
-def _spots(sheet: Sheet) -> list[float]:
-    spot = [0.0] * len(sheet.rank)
-    for layer in sheet.layers:
-        for place, node in enumerate(layer):
-            spot[node] = float(place)
-    return spot
+class _Order:
+    """An order of the layers that gets better; what has not changed since it was looked at is not looked at again.
 
+    Attributes:
+        layers: The order.
+        spot: Place of each node in its layer.
+        ends: Segments by node, up (0) and down (1): the other node, and where in the places of the order (offsets from
+            the middles of their nodes, less than half a place) the segment ends here and there.
+        version: By layer, how often its order has changed.
+        crossed: Crossings between each layer and the next.
+    """
 
-def _fraction(sheet: Sheet, node: int, offset: float) -> float:
-    """How far a port lies from the middle of its node, in places of the order (less than half of one)."""
-    size = sheet.above[node] + sheet.below[node]
-    return offset / (size + 1.0) * 0.9
-
-
-def _crossings(sheet: Sheet, spot: list[float]) -> int:
-    return sum(_crossings_after(sheet, layer, spot) for layer in sheet.layers)
-
-
-def _crossings_after(sheet: Sheet, layer: list[int], spot: list[float]) -> int:
-    """Crossings between a layer and the next, by inserting the far ends in the order of the near ones."""
-    pairs = [
-        (spot[node] + _fraction(sheet, node, end.here), spot[end.node] + _fraction(sheet, end.node, end.there))
-        for node in layer
-        for end in sheet.down[node]
-    ]
-    pairs.sort()
-    seen: list[float] = []
-    total = 0
-    for _, far in pairs:
-        place = bisect_right(seen, far)
-        total += len(seen) - place
-        seen.insert(place, far)
-    return total
-
-
-def _sweep(sheet: Sheet, spot: list[float], *, downwards: bool) -> None:
-    """Sorts every layer by the medians of its neighbours in the layer just sorted; nodes without any stay."""
-    layers = sheet.layers if downwards else sheet.layers[::-1]
-    ends = sheet.up if downwards else sheet.down
-    for layer in layers[1:]:
-        if len(layer) < 2:
-            continue
-        medians = [_median(sheet, ends[node], spot) for node in layer]
-        movable = sorted(
-            (median, place) for place, median in enumerate(medians) if median >= 0
-        )  # ties keep the order they have
-        moved = iter([layer[place] for _, place in movable])
-        layer[:] = [node if median < 0 else next(moved) for node, median in zip(layer, medians, strict=True)]
-        for place, node in enumerate(layer):
-            spot[node] = float(place)
-
-
-def _median(sheet: Sheet, ends: list[End], spot: list[float]) -> float:
-    """The weighted median of Gansner et al.; -1 without neighbours. The port at this end breaks near-ties."""
-    if not ends:
-        return -1.0
-    at = sorted(spot[end.node] + _fraction(sheet, end.node, end.there) + 0.5 for end in ends)
-    middle, odd = divmod(len(at), 2)
-    if odd:
-        return at[middle]
-    if len(at) == 2:
-        return (at[0] + at[1]) / 2
-    left, right = at[middle - 1] - at[0], at[-1] - at[middle]
-    if left + right == 0:
-        return (at[middle - 1] + at[middle]) / 2
-    return (at[middle - 1] * right + at[middle] * left) / (left + right)
-
-
-def _exchange(sheet: Sheet, spot: list[float]) -> None:
-    """Exchanges neighbours for as long as that removes crossings."""
-    for _ in range(4):
-        gained = False
-        for layer in sheet.layers:
-            if 1 < len(layer) <= CROWDED:
-                gained |= _exchange_in(sheet, layer, spot)
-        if not gained:
-            return
-
-
-def _exchange_in(sheet: Sheet, layer: list[int], spot: list[float]) -> bool:
-    far = {
-        node: [
-            sorted(spot[end.node] + _fraction(sheet, end.node, end.there) for end in ends[node])
-            for ends in (sheet.up, sheet.down)
+    def __init__(self, sheet: Sheet, layers: list[list[int]]) -> None:
+        self.layers = layers
+        self.spot = [0] * len(sheet.rank)
+        for layer in layers:
+            for place, node in enumerate(layer):
+                self.spot[node] = place
+        share = [0.9 / (above + below + 1.0) for above, below in zip(sheet.above, sheet.below, strict=True)]
+        self.ends = [
+            [
+                [(end.node, end.here * share[node], end.there * share[end.node]) for end in ends]
+                for node, ends in enumerate(side)
+            ]
+            for side in (sheet.up, sheet.down)
         ]
-        for node in layer
-    }
-    gained = False
-    for place in range(len(layer) - 1):
-        left, right = layer[place], layer[place + 1]
-        gain = 0
-        for ours, theirs in zip(far[left], far[right], strict=True):
-            gain += _inversions(ours, theirs) - _inversions(theirs, ours)
-        if gain > 0:
-            layer[place], layer[place + 1] = right, left
-            gained = True
-    for place, node in enumerate(layer):
-        spot[node] = float(place)
-    return gained
+        self.version = [0] * len(layers)
+        self.crossed = [self._crossings(index) for index in range(len(layers))]
+        self.swept = [[(-1, -1)] * len(layers) for _ in (0, 1)]
+        self.exchanged = [(-1, -1, -1)] * len(layers)
+        self.sweeps = SWEEPS if sum(map(len, sheet.down)) < LARGE else FEWER
+
+    def improved(self) -> tuple[list[list[int]], int]:
+        """The best order that sweeps lead to from the present one, and its crossings."""
+        best, fewest = [list(layer) for layer in self.layers], sum(self.crossed)
+        stale = 0
+        for sweep in range(self.sweeps):
+            if not fewest or stale == PATIENCE:
+                break
+            self._sweep(sweep % 2)
+            self._exchange()
+            crossings = sum(self.crossed)
+            stale += 1
+            if crossings < fewest:
+                best, fewest, stale = [list(layer) for layer in self.layers], crossings, 0
+        return best, fewest
+
+    def _reorder(self, index: int, layer: list[int]) -> None:
+        """Puts a layer in another order."""
+        self.layers[index] = layer
+        for place, node in enumerate(layer):
+            self.spot[node] = place
+        self.version[index] += 1
+        self.crossed[index] = self._crossings(index)
+        if index:
+            self.crossed[index - 1] = self._crossings(index - 1)
+
+    def _crossings(self, index: int) -> int:
+        """Crossings between a layer and the next, by inserting the far ends in the order of the near ones."""
+        spot, down = self.spot, self.ends[1]
+        pairs = [
+            (place + here, spot[other] + there)
+            for place, node in enumerate(self.layers[index])
+            for other, here, there in down[node]
+        ]
+        if len(pairs) < 2:
+            return 0
+        pairs.sort()
+        seen: list[float] = []
+        total = 0
+        for _, far in pairs:
+            if not seen or far >= seen[-1]:
+                seen.append(far)
+                continue
+            place = bisect_right(seen, far)
+            total += len(seen) - place
+            seen.insert(place, far)
+        return total
+
+    def _sweep(self, upwards: int) -> None:
+        """Sorts every layer by the medians of its neighbours in the layer just sorted; nodes without any stay."""
+        step = -1 if upwards else 1
+        ends, known = self.ends[upwards], self.swept[upwards]
+        for index in range(len(self.layers))[::step][1:]:
+            layer = self.layers[index]
+            state = (self.version[index], self.version[index - step])
+            if len(layer) < 2 or known[index] == state:
+                continue
+            medians = [self._median(ends[node]) for node in layer]
+            movable = sorted(
+                (median, place) for place, median in enumerate(medians) if median >= 0
+            )  # ties keep the order they have
+            moved = iter([layer[place] for _, place in movable])
+            sorted_layer = [node if median < 0 else next(moved) for node, median in zip(layer, medians, strict=True)]
+            if sorted_layer != layer:
+                self._reorder(index, sorted_layer)
+            known[index] = (self.version[index], state[1])
+
+    def _median(self, ends: list[_Segment]) -> float:
+        """The weighted median of Gansner et al.; -1 without neighbours. The port at this end breaks near-ties."""
+        spot = self.spot
+        if len(ends) == 1:
+            other, _, there = ends[0]
+            return spot[other] + there + 0.5
+        if not ends:
+            return -1.0
+        at = sorted([spot[other] + there + 0.5 for other, _, there in ends])
+        middle, odd = divmod(len(at), 2)
+        if odd:
+            return at[middle]
+        if len(at) == 2:
+            return (at[0] + at[1]) / 2
+        left, right = at[middle - 1] - at[0], at[-1] - at[middle]
+        if left + right == 0:
+            return (at[middle - 1] + at[middle]) / 2
+        return (at[middle - 1] * right + at[middle] * left) / (left + right)
+
+    def _exchange(self) -> None:
+        """Exchanges neighbours for as long as that removes crossings."""
+        last = len(self.layers) - 1
+        for _ in range(ROUNDS):
+            gained = False
+            for index, layer in enumerate(self.layers):
+                if not (self.crossed[index] or (index and self.crossed[index - 1])) or len(layer) > CROWDED:
+                    continue
+                state = (self.version[max(0, index - 1)], self.version[index], self.version[min(last, index + 1)])
+                if self.exchanged[index] == state:
+                    continue
+                better = self._exchanged(layer)
+                if better != layer:
+                    gained = True
+                    self._reorder(index, better)
+                else:
+                    self.exchanged[index] = state
+            if not gained:
+                return
+
+    def _exchanged(self, layer: list[int]) -> list[int]:
+        """The layer with neighbours exchanged, from its beginning on, where that removes crossings."""
+        spot, (up, down) = self.spot, self.ends
+        far = [
+            (
+                sorted([spot[other] + there for other, _, there in up[node]]),
+                sorted([spot[other] + there for other, _, there in down[node]]),
+            )
+            for node in layer
+        ]
+        layer = [*layer]
+        for place in range(len(layer) - 1):
+            (left_up, left_down), (right_up, right_down) = far[place], far[place + 1]
+            gain = _gain(left_up, right_up) + _gain(left_down, right_down)
+            if gain > 0:
+                layer[place], layer[place + 1] = layer[place + 1], layer[place]
+                far[place], far[place + 1] = far[place + 1], far[place]
+        return layer
+
+
+def _gain(left: list[float], right: list[float]) -> int:
+    """How many crossings fewer there are, by these ends, once two neighbours are exchanged; both sorted."""
+    if not left or not right or left[-1] <= right[0]:
+        return 0 if not left or not right else -_inversions(right, left)
+    return _inversions(left, right) - _inversions(right, left)
 
 
 def _inversions(left: list[float], right: list[float]) -> int:

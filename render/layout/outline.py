@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from render.scene import Box, Point
 
 ROUNDED: Final = 10.0  # radius of the corners of a `rounded` box
@@ -21,7 +23,7 @@ def corner_radius(box: Box) -> float:
     return 0.0
 
 
-def land(path: tuple[Point, ...], tail: Box, head: Box) -> tuple[Point, ...]:
+def land(path: Sequence[Point], tail: Box, head: Box) -> Sequence[Point]:
     """The path with both ends moved, along the direction they have there, onto the outlines of its boxes."""
     if len(path) < 4:
         return path

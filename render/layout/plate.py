@@ -17,15 +17,24 @@ if TYPE_CHECKING:
     from render.layout.levels import Key, Net, Plan
     from render.scene import Point
 
-RANK_GAP: Final = 36.0  # between two columns of boxes
-BORDER_GAP: Final = 24.0  # between the border of a group and its first column
+RANK_GAP: Final = 32.0  # between two columns of boxes
+BORDER_GAP: Final = 12.0  # between the border of a group and its first column
 LABEL_BEFORE: Final = 8.0  # between a box and the label of what leaves it
-LABEL_AFTER: Final = 20.0  # between a label and the box that is entered
-JOG: Final = 16.0  # more before a label whose line does not go straight into it
-STEEP: Final = 36.0  # lines that climb more than this between two columns get more room for it ...
-SLOPE: Final = 0.33  # ... by this share of the climb
-MOST: Final = 56.0  # ... up to this
+LABEL_AFTER: Final = 16.0  # between a label and the box that is entered
+JOG: Final = 8.0  # more before a label whose line does not go straight into it
+SLOPE: Final = 0.25  # of what lines climb between two columns is added to the room between these ...
 LOPSIDED: Final = 60.0  # a box this much shorter than its column stands at the side of its neighbours
+
+
+class _Ease(NamedTuple):
+    """... once they climb more than `over`, and no more than `most`."""
+
+    over: float
+    most: float
+
+
+EASE: Final = _Ease(over=36.0, most=16.0)
+EASE_BESIDE: Final = _Ease(over=8.0, most=32.0)  # where gradients run back beside them: steep lines come too near
 
 
 @dataclass(slots=True)
@@ -65,7 +74,7 @@ def lay_out(plan: Plan, members: Sequence[int], nets: dict[Key, Net]) -> Plate:
     line = coordinates.place(sheet)
     top = min((at - above for at, above in zip(line, sheet.above, strict=True)), default=0.0)
     line = [at - top for at in line]
-    columns = _columns(sheet, line)
+    columns = _columns(sheet, line, EASE_BESIDE if any(net.twin for net in nets.values()) else EASE)
     start = [_start(sheet, columns, node) for node in range(len(sheet.rank))]
     plate = Plate(
         length=columns.far[-1] if columns.far else 0.0,
@@ -91,27 +100,28 @@ def lay_out(plan: Plan, members: Sequence[int], nets: dict[Key, Net]) -> Plate:
     return plate
 
 
-def _columns(sheet: Sheet, line: list[float]) -> _Columns:
+def _columns(sheet: Sheet, line: list[float], ease: _Ease) -> _Columns:
     """Layers one behind the other, with more room where lines climb."""
     near: list[float] = []
     far: list[float] = []
+    labels = set(sheet.labels.values())
     end = 0.0
     for index, layer in enumerate(sheet.layers):
         if index:
-            end += _gap(sheet, line, sheet.layers[index - 1], layer)
+            end += _gap(sheet, labels, line, sheet.layers[index - 1], layer, ease)
         near.append(end)
         end += max((sheet.length[node] for node in layer), default=0.0)
         far.append(end)
     return _Columns(near, far)
 
 
-def _gap(sheet: Sheet, line: list[float], before: list[int], behind: list[int]) -> float:
-    boxes, labels = len(sheet.boxes), set(sheet.labels.values())
+def _gap(sheet: Sheet, labels: set[int], line: list[float], before: list[int], behind: list[int], ease: _Ease) -> float:
+    boxes = len(sheet.boxes)
     climb = max(
         (abs(line[node] + end.here - line[end.node] - end.there) for node in before for end in sheet.down[node]),
         default=0.0,
     )
-    more = min(MOST, max(0.0, climb - STEEP) * SLOPE)
+    more = min(ease.most, max(0.0, climb - ease.over) * SLOPE)
     solid = [any(node < boxes for node in layer) for layer in (before, behind)]
     if all(solid):
         return RANK_GAP + more

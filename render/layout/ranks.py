@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
 ROUNDS: Final = 6  # of tightening; more than four have not been seen to change anything
+FEW: Final = 4  # readers; the lines of what has more of them run along most of the picture in any case
 
 
 def back_edges(count: int, edges: Sequence[tuple[int, int]]) -> set[int]:
@@ -56,8 +57,8 @@ def rank(
 ) -> list[int]:
     """Ranks from 0: every edge leads to a higher one.
 
-    Longest paths, then tightening: what only feeds one place (a weight, a constant, what is made from them) moves
-    up to it, the rest moves to the side on which it has more edges.
+    Longest paths, then tightening: what only feeds one place (a weight, a constant, a row of a tensor that is read row
+    by row) moves up to it, the rest moves to the side on which it has more edges.
 
     Args:
         count: Number of nodes.
@@ -77,10 +78,12 @@ def rank(
     for node in left:
         pull[node] += 1
     fixed = set(entered) | set(left)
-    feeds_one = [False] * count  # this node and all behind it serve a single reader
+    feeds_one = [False] * count  # this node, and all behind it that is not read all over anyway, serve a single reader
     for node in topological:
         feeds_one[node] = (
-            node not in fixed and len(after[node]) == 1 and all(feeds_one[other] for other in before[node])
+            node not in fixed
+            and len(after[node]) == 1
+            and all(feeds_one[other] or not before[other] or len(after[other]) > FEW for other in before[node])
         )
     for _ in range(ROUNDS):
         if not _tighten(topological, before, after, feeds_one, pull, fixed, ranks):

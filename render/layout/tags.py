@@ -1,0 +1,109 @@
+"""Draws a hub once per use: its first readers keep their lines, later ones get a small tag with its name beside them.
+
+A weight or a mask that is read all along a run would send a line past everything there is: nobody can follow it, and
+it takes layout more time than all other lines together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from render import text
+from render.layout.ranks import back_edges, rank
+from render.scene import Edge
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from render.scene import Box, Scene, Text
+
+SOURCE_USES: Final = 4  # ranks that lines lead to from what comes from outside (a weight, an input), at most
+RESULT_USES: Final = 8  # and from what was computed: how values flow is what the picture is about
+HEIGHT: Final = 24.0
+PAD: Final = 14.0  # room around the name, both sides together
+SLACK: Final = 1.08  # fonts differ
+SIZE: Final = 12.5
+
+
+def per_use(scene: Scene) -> Scene:
+    """The scene with a tag for each rank that reads a hub, but the first of them.
+
+    A tag is painted as the box it stands for and lies in the group of its reader. What goes along with the line to
+    that reader (a gradient on its way back) goes to the tag.
+
+    Args:
+        scene: Not yet placed.
+    """
+    readers: dict[str, list[int]] = {}
+    for index, edge in enumerate(scene.edges):
+        if edge.kind == "value":
+            readers.setdefault(edge.tail, []).append(index)
+    busy = {tail: indices for tail, indices in readers.items() if len(indices) > SOURCE_USES}
+    if not busy:
+        return scene
+    ranks = _ranks(scene)
+    computed = {edge.head for edge in scene.edges if edge.kind == "value"}
+    boxes = {box.id: box for box in scene.boxes}
+    tags: dict[str, Box] = {}
+    tail_of: dict[str, str] = {}  # by id of the edge
+    for hub, indices in busy.items():
+        allowed = RESULT_USES if hub in computed else SOURCE_USES
+        uses = sorted({ranks[scene.edges[index].head] for index in indices})
+        name = _name(boxes[hub], [scene.edges[index] for index in indices])
+        if len(uses) <= allowed or name is None or boxes[hub].kind == "group":
+            continue
+        for index in indices:
+            edge = scene.edges[index]
+            if ranks[edge.head] != uses[0]:
+                group = boxes[edge.head].group
+                tag = f"{hub}_{'top' if group is None else group}_{ranks[edge.head]}"
+                tags.setdefault(tag, _tag(boxes[hub], tag, name, boxes[edge.head]))
+                tail_of[edge.id] = tag
+    edges = tuple(_tied(edge, tail_of) for edge in scene.edges)
+    return replace(scene, boxes=(*scene.boxes, *tags.values()), edges=edges)
+
+
+def _ranks(scene: Scene) -> dict[str, int]:
+    """Ranks of all boxes, as layout will give them if it can."""
+    number = {box.id: index for index, box in enumerate(scene.boxes)}
+    pairs = [(number[edge.tail], number[edge.head]) for edge in scene.edges if edge.kind == "value"]
+    back = back_edges(len(number), pairs)
+    forward = [pair for index, pair in enumerate(pairs) if index not in back]
+    return dict(zip(number, rank(len(number), forward), strict=True))
+
+
+def _name(box: Box, edges: Sequence[Edge]) -> Text | None:
+    """What tags of a box say: the name of the tensor; of an operation, what stands on a line that leaves it."""
+    if box.kind == "operation":
+        label = next((edge.label for edge in edges if edge.label is not None), None)
+        return None if label is None else text.run(label.text.partition(" · ")[0], SIZE, label.color)
+    if not box.lines or not box.lines[0]:
+        return None
+    first = box.lines[0][0]
+    return text.run(first.text, SIZE, first.color, bold=first.bold, subscript=first.subscript)
+
+
+def _tag(box: Box, name: str, words: Text, reader: Box) -> Box:
+    width = 2 * -(-(SLACK * words.width + PAD) // 2)
+    return replace(
+        box,
+        id=name,
+        kind="tag",
+        lines=((words,),),
+        outline="rect" if box.kind == "tensor" and box.outline == "rect" else "pill",
+        stroke_width=min(box.stroke_width, 1.2),
+        double=False,
+        group=reader.group,
+        order=reader.order,
+        width=width,
+        height=HEIGHT,
+    )
+
+
+def _tied(edge: Edge, tail_of: dict[str, str]) -> Edge:
+    if edge.id in tail_of:
+        return replace(edge, tail=tail_of[edge.id], label=None)
+    if edge.twin in tail_of:
+        return replace(edge, head=tail_of[edge.twin])
+    return edge
