@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path, PurePath
 from typing import Any
 
-from render import collector, files, formats
+from render import files, formats
 from render.annotate import annotate
 from render.compose import compose
 from render.errors import RenderError
@@ -18,6 +18,7 @@ from render.options import Options
 from render.scene import Scene
 from render.views.levels import select
 from tracer.graph import Graph
+from tracer.records import collector_paused
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Drawing:
     def view(self) -> Graph:
         """The part of the graph that is drawn, at the level that is drawn."""
         options = self.options
-        with collector.paused():
+        with collector_paused():
             return select(
                 self.graph, level=options.level, depth=options.depth, items=options.items("data"), views=options.view
             )
@@ -64,7 +65,7 @@ class Drawing:
     @cached_property
     def composed(self) -> Scene:
         """Boxes and arrows without coordinates."""
-        with collector.paused():
+        with collector_paused():
             return compose(self.view, self.options)
 
     @cached_property
@@ -79,7 +80,7 @@ class Drawing:
 
     def _placed(self) -> Scene:
         """The composed scene with its layout: by our own engine where the one that was asked for takes too long."""
-        with collector.paused():
+        with collector_paused():
             try:
                 return place(self.composed, engine=self.options.engine)
             except EngineMissing as error:
@@ -100,7 +101,7 @@ class Drawing:
         """
         chosen = formats.get(format)
         given = chosen.check({**self.extra, **options})
-        with collector.paused():
+        with collector_paused():
             return chosen.write(self, **given)
 
     def save(self, path: str | os.PathLike[str], **options: Any) -> Path:

@@ -18,7 +18,7 @@ ALLOWED = (
     ("cli.py", ("render", "tracer", "demo_models")),
     ("demo_models/", ("tracer",)),
     ("render/torchviz.py", ("render", "tracer.graph", "tracer.pytorch", "tracer.records")),
-    ("render/", ("render", "tracer.graph")),
+    ("render/", ("render", "tracer.graph", "tracer.records")),
     ("tracer/graph.py", ("tracer", "render")),  # the display link, lazy: graph.save() and notebook cells
     ("tracer/scalar/", ("tracer.scalar",)),
     ("tracer/", ("tracer",)),
