@@ -501,3 +501,30 @@ def test_a_class_of_the_authors_does_not_cut_the_graph(tmp_path: Path) -> None:
     assert add.inputs == (*exp.outputs, *mul.inputs)
     assert select.inputs == add.outputs
     assert [value.name for value in run_.whole.values if value.id in (*add.outputs, *select.outputs)] == ["b", "c"]
+
+
+PARTS = """
+import torch
+a = torch.arange(6.0).reshape(2, 3)
+first, second = a[0], a[1]
+first.mul_(2)
+after = second + 1
+whole = a + 1
+"""
+
+
+def test_a_write_to_one_part_of_a_tensor_makes_no_new_version_of_another_part(tmp_path: Path) -> None:
+    recording, _ = run(tmp_path, PARTS)
+    graph = recording.whole
+    assert len(graph.named("second")) == 1
+    assert graph.producer[named(graph, "after").id].inputs == (graph.named("second")[0].id,)
+    (version,) = (value for value in graph.named("a") if value.version_of is not None)  # it lies where the write went
+    assert graph.producer[named(graph, "whole").id].inputs == (version.id,)
+    assert graph.producer[version.id].op == "mul_"
+
+
+def test_what_an_lstm_keeps_room_for_has_no_statistics(tmp_path: Path) -> None:
+    recording, _ = run(tmp_path, "import torch\nout, _ = torch.nn.LSTM(2, 3)(torch.ones(4, 1, 2))\n")
+    graph = recording.whole
+    (layer,) = (node for node in graph.nodes if node.op == "mkldnn_rnn_layer")
+    assert [graph.value_by_id[value].data is not None for value in layer.outputs] == [True, True, True, False]

@@ -241,7 +241,7 @@ class KernelMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
             viewed = table.find(base) if isinstance(base, torch.Tensor) else None
             for tensor in tensors_in(returned, 2):
                 if not any(tensor is other for other in rewritten):
-                    filled = None if viewed is not None else kernel.fills
+                    filled = None if viewed is not None else kernel.fills and index not in kernel.workspace
                     outputs.append(table.add(tensor, view_of=viewed, filled=filled))
                     if not made:
                         self._tape.kinds[outputs[-1]] = "constant"

@@ -127,7 +127,9 @@ def _deviation(tensor: torch.Tensor, mean: float, norm: float) -> float:
 
 def of_few(numbers: list[float], shape: tuple[int, ...]) -> Stats:
     """The same for a handful of numbers, in Python: a tenth of the time that torch's calls would take."""
-    value: Nested = numbers[0] if len(numbers) == 1 else _nest(numbers, shape)
+    value: Nested | None = numbers[0] if len(numbers) == 1 else _nest(numbers, shape)
+    if len(numbers) != math.prod(shape):  # of a nested tensor, which has no shape to show them in
+        value = None
     total = math.fsum(numbers) if _all_finite(numbers) else None
     nan = inf = 0
     if total is None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import sys
 import weakref
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
@@ -67,7 +68,9 @@ class TensorTable:
         self._numbers = numbers
         self.entries = keeper.entries()
         self.writes: dict[int | None, int] = {}
-        self._writers: dict[int, int] = {}
+        self._written: dict[
+            int, list[tuple[int, int, int]]
+        ] = {}  # each write: its first byte, the one after, its kernel
         self._unfilled: set[int] = set()
 
     def find(self, tensor: torch.Tensor) -> int | None:
@@ -80,17 +83,25 @@ class TensorTable:
         if held is not tensor and not (held is None and key is not None and self._same(tensor, value, key)):
             return None
         if self.writes and key is not None and self.writes.get(key, 0) != count:
-            return self._next_version(tensor, value, key)
+            writer = self._writer_since(tensor, count, key)
+            if writer is not None:
+                return self._next_version(tensor, value, writer)
+            self.bind(tensor, value)  # what was written since are other parts of the storage
         return value
+
+    def _writer_since(self, tensor: torch.Tensor, count: int, key: int) -> int | None:
+        """The last kernel that wrote where a tensor lies, after the first `count` writes to its storage."""
+        first, end = _span(tensor)
+        writes = self._written[key][count:]
+        return next((kernel for start, stop, kernel in reversed(writes) if start < end and first < stop), None)
 
     def _same(self, tensor: torch.Tensor, value: int, key: int) -> bool:
         """Whether a tensor whose reference died is the old one: torch gave it a new Python object at the same place."""
         return storage_key(tensor) == key and shape_of(tensor) == self._tape.facts[value][0]
 
-    def _next_version(self, tensor: torch.Tensor, old: int, key: int) -> int:
+    def _next_version(self, tensor: torch.Tensor, old: int, writer: int) -> int:
         """A tensor whose memory was written through another one: that write made its present version."""
-        writer = self._writers.get(key)
-        value = self.add(tensor, version_of=old, unseen=writer is None)
+        value = self.add(tensor, version_of=old)
         self._tape.events.append((VERSION, value, writer))
         return value
 
@@ -107,12 +118,13 @@ class TensorTable:
         return value
 
     def wrote(self, tensor: torch.Tensor, kernel: int) -> None:
-        """Notes that a kernel wrote the memory of `tensor`: every other tensor on it has a new version."""
+        """Notes that a kernel wrote the memory of `tensor`: every other tensor that lies there has a new version."""
         key = storage_key(tensor)
         if key is not None:
             self._unfilled.discard(key)
-            self.writes[key] = self.writes.get(key, 0) + 1
-            self._writers[key] = kernel
+            written = self._written.setdefault(key, [])
+            written.append((*_span(tensor), kernel))
+            self.writes[key] = len(written)
 
     def add(
         self,
@@ -180,8 +192,21 @@ class TensorTable:
         """Forgets everything."""
         self.entries.clear()
         self.writes.clear()
-        self._writers.clear()
+        self._written.clear()
         self._unfilled.clear()
+
+
+def _span(tensor: torch.Tensor) -> tuple[int, int]:
+    """The bytes of its storage from the first to the last element of a tensor, and what lies between."""
+    try:
+        size = tensor.element_size()
+        first = int(tensor.storage_offset()) * size
+        if tensor.numel() == 0:
+            return first, first
+        reach = sum((count - 1) * stride for count, stride in zip(tensor.shape, tensor.stride()))
+        return first, first + int(reach + 1) * size
+    except (RuntimeError, NotImplementedError):
+        return 0, sys.maxsize
 
 
 def shape_of(tensor: torch.Tensor) -> tuple[int, ...]:
