@@ -64,7 +64,7 @@ def test_pdf_sets_east_asian_words_in_fonts_that_readers_have() -> None:
 
 
 def test_pdf_of_a_picture_larger_than_any_page_is_scaled_down() -> None:
-    found = page(chain(1_000))
+    found = page(chain(1_000), level="function")
     assert float(found.mediabox.height) == pytest.approx(14_400)
     assert 0 < float(found.mediabox.width) < 100
 
