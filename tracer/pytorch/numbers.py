@@ -18,7 +18,7 @@ from tracer.graph import Stats
 from tracer.pytorch.stats import DRAWABLE, of_few, stats
 
 _BUFFER: Final = 1 << 18  # elements of a buffer
-_SMALL: Final = 1 << 13  # elements; above, what numpy needs for the elements outweighs what a call costs
+SMALL: Final = 1 << 13  # elements; above, what numpy needs for the elements outweighs what a call costs
 _TYPES: Final = {
     torch.float32: numpy.float32, torch.float64: numpy.float64, torch.int64: numpy.int64, torch.int32: numpy.int32,
     torch.uint8: numpy.uint8, torch.int16: numpy.int16, torch.int8: numpy.int8,
@@ -65,7 +65,7 @@ class Numbers:
     def _put(self, value: int, tensor: torch.Tensor) -> None:
         try:
             count = tensor.numel() if type(tensor) in _PLAIN and tensor.is_cpu else 0
-            if not (0 < count <= _SMALL and tensor.is_contiguous()):
+            if not (0 < count <= SMALL and tensor.is_contiguous()):
                 self._at_once(value, tensor)
                 return
             buffer = self._buffers.get(tensor.dtype)
