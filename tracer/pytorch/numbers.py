@@ -17,7 +17,7 @@ import torch
 from tracer.graph import Stats
 from tracer.pytorch.stats import DRAWABLE, of_few, stats
 
-_BUFFER: Final = 1 << 18  # elements of a buffer
+_BUFFER: Final = 1 << 20  # elements of a buffer
 SMALL: Final = 1 << 13  # elements; above, what numpy needs for the elements outweighs what a call costs
 _TYPES: Final = {
     torch.float32: numpy.float32, torch.float64: numpy.float64, torch.int64: numpy.int64, torch.int32: numpy.int32,
