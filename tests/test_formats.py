@@ -150,6 +150,13 @@ def test_a_legend_tells_what_the_arrows_mean() -> None:
 # PNG.
 
 
+def test_a_large_png_is_made_at_a_smaller_scale() -> None:
+    data = render.render(chain(300), "png", level="function")
+    scene = render.draw(chain(300), level="function").scene
+    assert max(scene.width, scene.height) > 16_000
+    assert max(struct.unpack(">II", data[16:24])) == pytest.approx(32_000, rel=0.02)
+
+
 def test_png_has_the_size_of_the_picture_times_the_scale() -> None:
     scene = render.picture(square())
     for scale in (1, 2.5):

@@ -21,18 +21,22 @@ MAX_PIXELS: Final = 40_000_000  # about 160 MB while it is drawn
 _FAMILY: Final = "Arimo"  # drawn to Arial's metrics; shipped, so that a machine without fonts has words too
 FONTS: Final = Path(__file__).parent.parent / "fonts"
 _SCALE: Final = 2.0
+_LONGEST: Final = 32_000  # pixels of a side; most programs open no longer ones
+_LEGIBLE: Final = 0.5  # of the scale; below, words are too small to read
 _DPI: Final = 96.0  # what a CSS pixel is; resvg's own default of 0 makes it refuse sizes in points
 
 
 @register(
     "png", suffixes=(".png",), mime="image/png", help_text="pixels, for where vector pictures do not go", binary=True
 )
-def write(drawing: Drawing, *, scale: float = _SCALE, dpi: float | None = None, transparent: bool = False) -> bytes:
+def write(
+    drawing: Drawing, *, scale: float | None = None, dpi: float | None = None, transparent: bool = False
+) -> bytes:
     """The picture as a PNG file, which says how large it is meant to be printed.
 
     Args:
         drawing: What to write.
-        scale: Pixels of the image for one pixel (1/96 inch) of the picture; 2 unless given.
+        scale: Pixels of the image for one pixel (1/96 inch) of the picture; 2 unless given, less for a large picture.
         dpi: Pixels of the image per inch, in place of a scale.
         transparent: Leaves the background out.
 
@@ -42,9 +46,18 @@ def write(drawing: Drawing, *, scale: float = _SCALE, dpi: float | None = None, 
     for name, value in (("scale", scale), ("dpi", dpi)):
         if value is not None and not _is_positive(value):
             raise RenderError(f"{name} must be a positive number, not {value!r}")
-    if dpi is not None and scale != _SCALE:
+    if dpi is not None and scale is not None:
         raise RenderError(f"dpi={dpi:g} and scale={scale:g} contradict each other: leave one out")
-    return _pixels(drawing.scene, scale if dpi is None else dpi / _DPI, transparent)
+    if dpi is not None:
+        scale = dpi / _DPI
+    return _pixels(drawing.scene, _fitting(drawing.scene) if scale is None else scale, transparent)
+
+
+def _fitting(scene: Scene) -> float:
+    """The usual scale, or the largest at which a large picture fits, as long as it can be read."""
+    largest = min(math.sqrt(MAX_PIXELS / (scene.width * scene.height)), _LONGEST / max(scene.width, scene.height))
+    largest = math.floor(100 * largest) / 100
+    return min(_SCALE, largest) if largest >= _LEGIBLE else _SCALE
 
 
 def _is_positive(value: object) -> bool:
@@ -76,7 +89,7 @@ def _with_density(png: bytes, scale: float) -> bytes:
 def _too_large(pixels: float, scale: float) -> str:
     """What to do instead: a smaller scale where that still reads, fewer boxes, or a vector format."""
     fitting = math.floor(100 * scale * math.sqrt(MAX_PIXELS / pixels)) / 100
-    smaller = f"take scale={fitting:g}, " if fitting >= 0.5 else ""
+    smaller = f"take scale={fitting:g}, " if fitting >= _LEGIBLE else ""
     return (
         f"the picture would have {pixels / 1e6:,.0f} million pixels (at most {MAX_PIXELS / 1e6:.0f}): "
         f"{smaller}close modules with --depth or --level module, or write .svg, which has no such limit"
