@@ -21,7 +21,7 @@ from tracer.pytorch.internals import current_autograd_node, sequence_number
 from tracer.pytorch.places import caller
 from tracer.pytorch.schemas import Kernel, describe, written
 from tracer.pytorch.tape import FAILED, KERNEL, TENSOR
-from tracer.pytorch.tensors import shape_of, storage_key, tensors_in
+from tracer.pytorch.tensors import device_of, shape_of, storage_key, tensors_in
 
 if TYPE_CHECKING:
     from tracer.pytorch.capture import TorchBackend
@@ -101,7 +101,8 @@ class KernelMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 else:
                     inputs.append(self._backend.read(each))
             elif isinstance(each, torch.Tensor):
-                inputs.append(self._backend.read(each))
+                value = self._table.find(each)
+                inputs.append(self._backend.read(each) if value is None else value)
             else:
                 arguments = args
         if self._taken and not lane.running and not self._taken.isdisjoint(inputs):
@@ -124,14 +125,14 @@ class KernelMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self._failed(kernel, number, scope, sequence, phase, inputs, arguments, {}, function, error)
             raise
         outputs: tuple[int, ...]
-        if type(result) is torch.Tensor and kernel.fills and inputs:
+        if isinstance(result, torch.Tensor) and kernel.fills and inputs:
             if kernel.views:
                 outputs = (self._table.add(result, view_of=inputs[0]),)
             else:
                 value = self._new_id()
                 outputs = (value,)
                 key = storage_key(result)
-                dtype, device = result.dtype, "cpu" if result.is_cpu else str(result.device)
+                dtype, device = result.dtype, "cpu" if result.is_cpu else device_of(result)
                 self._facts[value] = (shape_of(result), dtype, device)
                 entries[id(result)] = (weakref.ref(result), value, writes.get(key, 0) if writes else 0, key)
                 self._take(value, result)

@@ -63,8 +63,10 @@ class Numbers:
         self._lock = self._lock or threading.Lock()
 
     def _put(self, value: int, tensor: torch.Tensor) -> None:
+        if type(tensor) not in _PLAIN or tensor.is_meta:
+            return  # no numbers, or the author's own
         try:
-            count = tensor.numel() if type(tensor) in _PLAIN and tensor.is_cpu else 0
+            count = tensor.numel() if tensor.is_cpu else 0
             if not (0 < count <= SMALL and tensor.is_contiguous()):
                 self._at_once(value, tensor)
                 return

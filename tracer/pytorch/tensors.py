@@ -27,6 +27,7 @@ DTYPES: Final = {
     dtype: str(dtype).removeprefix("torch.") for dtype in vars(torch).values() if isinstance(dtype, torch.dtype)
 }
 _shapes: dict[tuple[int, ...], tuple[int, ...]] = {}  # one tuple for each, however many tensors have it
+_devices: dict[torch.device, str] = {}
 _MAX_DEPTH: Final = 6  # levels of nesting in which tensors are looked for
 
 
@@ -147,7 +148,7 @@ class TensorTable:
         """
         tape = self._tape
         value = tape.new_id()
-        tape.facts[value] = (shape_of(tensor), tensor.dtype, "cpu" if tensor.is_cpu else str(tensor.device))
+        tape.facts[value] = (shape_of(tensor), tensor.dtype, "cpu" if tensor.is_cpu else device_of(tensor))
         if version_of is not None:
             tape.version_of[value] = version_of
             view_of = tape.view_of.get(version_of)
@@ -207,6 +208,12 @@ def _span(tensor: torch.Tensor) -> tuple[int, int]:
         return first, first + int(reach + 1) * size
     except (RuntimeError, NotImplementedError):
         return 0, sys.maxsize
+
+
+def device_of(tensor: torch.Tensor) -> str:
+    """The device of a tensor as torch spells it, `cuda:0`."""
+    device = tensor.device
+    return _devices.get(device) or _devices.setdefault(device, str(device))
 
 
 def shape_of(tensor: torch.Tensor) -> tuple[int, ...]:
