@@ -204,3 +204,14 @@ def test_a_graph_says_where_the_program_took_another_way(name: str) -> None:
     with tracer.record() as run:
         ZOO[name]()
     assert any(OTHER_WAYS[name] in note for note in run.graph.meta.get("notes", ()))
+
+
+def test_a_recording_whose_graph_was_not_asked_for_keeps_no_module_alive() -> None:
+    variables: dict[str, Any] = {"torch": torch}
+    with tracer.record() as run:
+        exec(compile("x = torch.ones(3)\ny = torch.nn.functional.relu(x * 2)\n", "<program>", "exec"), variables)
+    reference = weakref.ref(variables["x"])
+    del variables
+    gc.collect()
+    assert reference() is None
+    assert [node.op for node in run.graph.nodes] == ["ones", "mul", "relu"]

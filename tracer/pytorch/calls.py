@@ -85,12 +85,16 @@ class Call:
         self.frame = frame
         self.direct = direct
         self.site: names.Site | None = None
-        self.as_author = as_author
+        self.as_author: Any = as_author
         self.code = as_author.__code__
         self.kernels = 0
         self.detaches = self.seeds = False
         self.naming: Naming | None = None
         self.attrs: Mapping[str, Any] | None = None
+
+    def ended(self) -> None:
+        """Lets go of what holds variables of the program: its frame, and the globals that the stand-in runs in."""
+        self.frame = self.as_author = None
 
 
 class CallMode(TorchFunctionMode):
@@ -148,7 +152,7 @@ class CallMode(TorchFunctionMode):
             _quietly(self._read_gradient, result, args[0])
         elif about.sets_requires_grad:
             _quietly(self._look, tensors)
-        call.frame = None
+        call.ended()
         return result
 
     def _tensors(self, args: Sequence[Any], kwargs: Mapping[str, Any] | None) -> tuple[list[torch.Tensor], bool]:
@@ -208,7 +212,7 @@ class CallMode(TorchFunctionMode):
         if call.kernels:
             with Quietly():
                 self._finish(call, result, args, kwargs, tensors, inputs, start, since)
-        call.frame = None
+        call.ended()
         return result
 
     def run_whole(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
@@ -232,7 +236,7 @@ class CallMode(TorchFunctionMode):
                 outputs = tuple([backend.table.add(tensor) for tensor in tensors_in(result, _DEPTH)])
                 self._note_whole(call, f"torch.{func.__name__}", inputs, outputs, None)
                 self._finish(call, result, args, kwargs, tensors, inputs, start, since)
-        call.frame = None
+        call.ended()
         return result
 
     def _note_whole(
@@ -333,7 +337,7 @@ class CallMode(TorchFunctionMode):
             _quietly(self._describe, call, (), {}, tensors, inputs)
             sequence = sequence_number() + self._lane.base
             self._events.append((CALL, call, inputs, (), sequence, sequence))
-        call.frame = None
+        call.ended()
 
     def _read_gradient(self, result: torch.Tensor, owner: torch.Tensor) -> None:
         """The author took `w.grad`: what is computed from it, without a gradient of its own, is an update."""

@@ -20,9 +20,9 @@ VERSION: Final = 4  # value, id of the kernel that wrote it or None
 GRADIENT: Final = 5  # value, value that is its gradient
 TAKEN: Final = 6  # value that the author read as `.grad`, value it is the gradient of
 SEQUENCE: Final = 7  # number that the next autograd node of a thread has
+VISITED: Final = 8  # number of a backward run, a set to be filled with the forward kernels it differentiates
 FAILED: Final = 9  # kernel that failed in a backward of the author's, what stands there
 KEPT: Final = 10  # sequence number of an autograd function, what it keeps: value or None, shape, dtype
-VISITED: Final = 8  # number of a backward run, a set to be filled with the forward kernels it differentiates
 
 Facts = tuple[tuple[int, ...], Any, str]  # shape, dtype, device
 Naming = tuple[tuple[str, ...], bool, Any]  # targets, whether each bears the one, key; see `names.Results`

@@ -18,6 +18,7 @@ from tracer.names import Results, Site
 from tracer.pytorch.arguments import write
 from tracer.pytorch.calls import Call, qualified, short_name
 from tracer.pytorch.frames import is_author
+from tracer.pytorch.lane import APART
 from tracer.pytorch.numbers import Numbers
 from tracer.pytorch.schemas import Kernel, attributes
 from tracer.pytorch.tape import (
@@ -156,7 +157,7 @@ class Transcript:
     # Kernels.
 
     def _resumed(self, sequence: int) -> None:
-        self._sequence[sequence >> 70] = sequence
+        self._sequence[sequence // APART] = sequence
 
     def _kernel(
         self, number: int, kernel: Kernel, scope: int | None, sequence: int, phase: Any, inputs: list[int],
@@ -205,7 +206,7 @@ class Transcript:
 
     def _own(self, node: NodeDraft, sequence: int) -> None:
         """Where an autograd function was made just before a kernel ran, it is the kernel's, whose result needs it."""
-        thread = sequence >> 70
+        thread = sequence // APART
         if sequence > self._sequence.get(thread, 0):
             self._sequence[thread] = sequence
             self._by_sequence[sequence - 1] = node
