@@ -1,0 +1,57 @@
+"""What modules and loops are called, and the titles of the groups that they are drawn as."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+
+from render import text
+from render.labels.words import Lines, Words
+from render.views.merging import alike, step, turns
+from tracer.graph import Graph, Scope
+
+
+class GroupWords(Words):
+    """The words for open modules and for loops."""
+
+    def group(self, scope: Scope, parameters: int) -> Lines:
+        """The title of an open module: name, type and how many parameters it has; of a loop, how often it ran."""
+        details = []
+        if step(scope) is not None:
+            return ((text.run(text.clean(scope.name), 14.5, self.theme.text, bold=True),),)
+        if scope.kind == "loop":
+            title, kind = repetition(scope), "loop" if not alike(scope) else ""
+            source = scope.source
+            details += (
+                [f"{kind} at {text.clean(PurePath(source.file).name)}:{source.line}"] if source and kind else [kind]
+            )
+        else:
+            kind, title = text.clean(scope.type), module_name(self.graph, scope)
+            details += [text.elide(kind)] if kind and kind != title else []
+            details += [f"call {scope.call + 1}"] if scope.call and turns(scope) == 1 else []
+            details += [repetition(scope)]
+        each = " each" if alike(scope) else ""
+        details += [f"{text.count(parameters)} parameters{each}"] if parameters else []
+        head = text.run(text.elide(title, 40), 14.5, self.theme.text, bold=True)
+        rest = text.run(" " + " · ".join(word for word in details if word), 12.5, self.theme.muted)
+        return ((head, rest),) if any(details) else ((head,),)
+
+
+def repetition(scope: Scope) -> str:
+    """How often what is drawn once ran: `×200` with the same weights, `12 alike` with its own each time."""
+    if turns(scope) == 1:
+        return ""
+    return f"{text.count(turns(scope))} alike" if alike(scope) else f"×{text.count(turns(scope))}"
+
+
+def short_name(scope: Scope) -> str:
+    """The last part of a module's name; its type where that part is a mere number (`layers.0`)."""
+    last = text.clean(scope.name.rpartition(".")[2])
+    return text.clean(scope.type) if scope.type and (not last or last.isdigit()) else last
+
+
+def module_name(graph: Graph, scope: Scope) -> str:
+    """A module's name as far as the groups around it do not say it; of copies, the first and the last name."""
+    around = [f"{each.name}." for each in graph.path(scope.parent) if each.kind == "module"]
+    prefix = next((above for above in reversed(around) if scope.name.startswith(above)), "")
+    names = [text.clean(name.removeprefix(prefix)) for name in alike(scope) or (scope.name,)]
+    return " … ".join(name for name in names if name) or text.clean(scope.type)  # the groups around it say the rest

@@ -1,0 +1,187 @@
+"""What the boxes of operations and of closed modules say."""
+
+from __future__ import annotations
+
+import math
+from pathlib import PurePath
+from typing import Final
+
+from render import text
+from render.families import sign
+from render.labels.modules import module_name, repetition, short_name
+from render.labels.words import DETAIL_SIZE, NAME_SIZE, Lines, Words, scalar
+from render.scene import Text
+from render.views.closing import is_closed_module
+from render.views.merging import alike, turns
+from tracer.graph import Node, Scope
+
+MAX_LINES: Final = 3
+MESSAGE_WIDTH: Final = 200.0  # of the lines of an error message
+MAX_MESSAGE: Final = 36
+
+# Arguments worth a word in the box, in this order; all others are in the tooltip.
+_TELLING: Final = ("p", "kernel_size", "dim", "dims", "negative_slope", "num_heads")
+_CONSTANTS: Final = ("other", "exponent")  # where torch puts the number of `x * 2` and `x ** 2`
+_LEFT_CONSTANTS: Final = ("self", "input")  # and that of `1 - x`
+_CONVOLUTIONS: Final = ("conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d")
+
+
+class OperationWords(Words):
+    """The words for operations."""
+
+    def operation(self, node: Node) -> Lines:
+        """The lines of an operation's box: what it is; arguments, parameters; its source, or why it failed."""
+        title = text.run(text.elide(self._title(node)), NAME_SIZE[self.style], self.theme.text, bold=True)
+        if node.error is not None:
+            return self._failure(title, node.error)
+        rows = [
+            (title, *self._times(node)),
+            self._detail(" · ".join(self._details(node))),
+            self._inside(node),
+            self._folded_gradient(node),
+            self._source(node),
+        ]
+        return tuple(row for row in rows if row)[: MAX_LINES + is_closed_module(node)]
+
+    def _times(self, node: Node) -> tuple[Text, ...]:
+        """How often an operation ran that is all there is of what it stands for: ` ×200`, ` 12 alike`."""
+        around = (scope for scope in reversed(self.graph.path(node.scope)) if self._population.get(scope.id) == 1)
+        words = " ".join(repetition(scope) for scope in around if turns(scope) > 1)
+        return (text.run(f" {words}", NAME_SIZE[self.style], self.theme.text, bold=True),) if words else ()
+
+    def _inside(self, node: Node) -> tuple[Text, ...]:
+        """How much ran in a closed module and the shape of what came out."""
+        if not self.states_shape(node):
+            return ()
+        shape = self._value(node.outputs[0]).shape if len(node.outputs) == 1 and "shapes" in self.items else ()
+        words = [f"{text.count(node.attrs['operations'])} operations", text.shape(shape)]
+        return self._detail(" · ".join(word for word in words if word))
+
+    def _folded_gradient(self, node: Node) -> tuple[Text, ...]:
+        """The norm of the gradient of all parameters that have no boxes of their own, taken together."""
+        if "norms" not in self.items or ("params" in self.items and not is_closed_module(node)):
+            return ()
+        found = [self._value(each).grad for each in dict.fromkeys(node.inputs) if self.is_parameter(each)]
+        norms = [stats.norm for stats in found if stats is not None and stats.norm is not None]
+        if not norms:
+            return ()
+        return (
+            text.run(f"|grad| {text.number(math.hypot(*norms))}", DETAIL_SIZE[self.style], self.theme.gradient_text),
+        )
+
+    def _failure(self, title: Text, message: str) -> Lines:
+        """What failed, and the beginning of why in at most two lines; the whole message is in tooltip and caption."""
+        size, color = DETAIL_SIZE[self.style], self.theme.error
+        why = text.run(text.clean(message), size, color)
+        first, *rest = text.wrap(why, MESSAGE_WIDTH) or (why,)
+        rest = [text.run(each.text + ("…" if len(rest) > 1 else ""), size, color) for each in rest[:1]]
+        lines = (text.run(text.elide(each.text, MAX_MESSAGE), size, color) for each in (first, *rest))
+        return ((title, text.run(" failed", title.size, color, bold=True)), *((line,) for line in lines if line.text))
+
+    def _title(self, node: Node) -> str:
+        if is_closed_module(node):
+            return self._module_title(node)
+        if self.style == "operations":
+            scope = self._own_module(node)
+            if scope is not None:
+                return short_name(scope)
+        return " ".join(self._signed(node))
+
+    def _module_title(self, node: Node) -> str:
+        scope = self._scope(node)
+        name = short_name(scope) if scope is not None else text.clean(node.op)
+        return f"{name} backward" if node.phase == "backward" else name
+
+    def _details(self, node: Node) -> list[str]:
+        found = []
+        if is_closed_module(node):
+            kind, scope = str(node.attrs.get("type", "")), self._scope(node)
+            if kind and kind != self._title(node):
+                found.append(text.clean(kind))
+            elif scope is not None and (alike(scope) or scope.name.rpartition(".")[2] not in ("", self._title(node))):
+                found.append(module_name(self.graph, scope))
+            if node.attrs.get("parameters"):
+                each = " each" if scope is not None and alike(scope) else ""
+                found.append(f"{text.count(node.attrs['parameters'])}{each}")
+            return found
+        operation = " ".join(self._signed(node))
+        words = [] if operation == self._title(node) else [operation]
+        if "constants" in self.items:
+            words += self._arguments(node)
+        found += [" ".join(words)] if words else []
+        if "params" not in self.items:
+            folded = sum(self._value(each).numel for each in dict.fromkeys(node.inputs) if self.is_parameter(each))
+            found += [text.count(folded)] if folded else []
+        return found
+
+    def _signed(self, node: Node) -> list[str]:
+        """The operation's sign or name, with the number that the author wrote beside it on its side."""
+        shown = sign(text.clean(node.op)) or "operation"
+        if "constants" not in self.items:
+            return [shown]
+        left, right = self.inline_constants(node)
+        return [word for word in (left, shown, right) if word]
+
+    def inline_constants(self, node: Node) -> tuple[str, str]:
+        """The numbers to write on the left and on the right of an operator; empty where there is none."""
+        if sign(node.op)[:1].isalnum() or len(node.inputs) > 2:
+            return "", ""
+        left, right = ("" if constant is None else text.number(constant) for constant in self._inline_values(node))
+        if left or right or len(node.inputs) != 1:
+            return left, right
+        left = next((_numeral(node.attrs[key]) for key in _LEFT_CONSTANTS if _numeral(node.attrs.get(key))), "")
+        right = next((_numeral(node.attrs[key]) for key in _CONSTANTS if _numeral(node.attrs.get(key))), "")
+        return left, right
+
+    def _inline_values(self, node: Node) -> tuple[float | None, float | None]:
+        """The unnamed constants among two operands, left and right; only where the other operand is a tensor."""
+        if len(node.inputs) != 2:
+            return None, None
+        first, second = (self.constant(each) for each in node.inputs)
+        return (None, None) if first is not None and second is not None else (first, second)
+
+    def constant(self, value_id: int) -> float | None:
+        """The number of a constant without a name, which is written where it is used; None for all else."""
+        value = self._value(value_id)
+        return scalar(value.data) if value.kind == "constant" and value.name is None else None
+
+    def is_inline(self, node: Node, position: int) -> bool:
+        """Whether the operand at this position is written in the operation's box instead of drawn."""
+        return bool(self.inline_constants(node)[position]) if len(node.inputs) == 2 and position < 2 else False
+
+    def _arguments(self, node: Node) -> list[str]:
+        if node.op.startswith("["):  # an index says it all
+            return []
+        found = []
+        if node.op in _CONVOLUTIONS and len(node.inputs) > 1:
+            found.append(text.shape(self._value(node.inputs[1]).shape[2:]))
+        if "dim0" in node.attrs and "dim1" in node.attrs:
+            found.append(f"{_argument('', node.attrs['dim0'])}, {_argument('', node.attrs['dim1'])}")
+        for key in _TELLING:
+            argument = node.attrs.get(key)
+            if argument is not None and argument != () and not isinstance(argument, (str, bool)):
+                found.append(f"{'' if key == 'kernel_size' else key + ' '}{_argument(key, argument)}")
+        return [word for word in found if word]
+
+    def _source(self, node: Node) -> tuple[Text, ...]:
+        source = self.graph.source(node) if "source" in self.items else None
+        if source is None:
+            return ()
+        return self._detail(text.elide(f"{text.clean(PurePath(source.file).name)}:{source.line}"))
+
+    def _own_module(self, node: Node) -> Scope | None:
+        """The module that the node is all there is of, so that the module's name says more than the operation's."""
+        scope = next((each for each in reversed(self.graph.path(node.scope)) if each.kind == "module"), None)
+        return scope if scope is not None and scope.name and self._population.get(scope.id) == 1 else None
+
+
+def _numeral(argument: object) -> str:
+    if isinstance(argument, bool) or not isinstance(argument, (int, float)):
+        return ""
+    return text.number(argument)
+
+
+def _argument(key: str, argument: object) -> str:
+    if isinstance(argument, (tuple, list)):
+        return ("×" if key == "kernel_size" else ", ").join(_argument(key, each) for each in argument)
+    return _numeral(argument) or text.clean(str(argument))

@@ -1,0 +1,136 @@
+"""What the boxes of tensors and the arrows between operations say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from functools import cached_property
+from typing import Any, Final
+
+from render import text
+from render.labels.words import DETAIL_SIZE, NAME_SIZE, Lines, Words, scalar
+from render.scene import Text
+from render.views.saved import Kept, kept
+from tracer.graph import Stats, Value
+
+EDGE_SIZE: Final = 12.0
+EDGE_GAP: Final = 6.0  # room around the words beside an arrow
+
+
+class TensorWords(Words):
+    """The words for tensors."""
+
+    def tensor(self, value: Value) -> Lines:
+        """The lines of a tensor's box: name; shape or number; gradient."""
+        rows = [self._name(value), self._facts(value), self._kept(value), self._gradient(value)]
+        return tuple(row for row in rows if row)
+
+    def tag(self, value: Value) -> Lines:
+        """The one line of a tag: the tensor's name, or its shape where it has none."""
+        run = text.name_run(self.names.get(value.id) or self.facts(value), DETAIL_SIZE[self.style], self.theme.text)
+        return ((run,),)
+
+    def _name(self, value: Value) -> tuple[Text, ...]:
+        name = self.names.get(value.id)
+        if name is None or ("names" not in self.items and value.kind != "constant"):
+            return ()
+        return (text.name_run(name, NAME_SIZE[self.style], self.theme.text),)
+
+    def _facts(self, value: Value) -> tuple[Text, ...]:
+        words = [self.facts(value)]
+        if value.kind == "parameter" and self.style == "operations" and value.numel > 1:
+            words.append(text.count(value.numel))
+        shown = self._detail(" · ".join(word for word in words if word))
+        return (*shown, *self._trouble(value.data, lead=bool(shown)))
+
+    def facts(self, value: Value) -> str:
+        """Shape (or number, for a scalar), type and mean of a tensor, as far as they are to be shown."""
+        number = scalar(value.data) if value.shape == () and "numbers" in self.items else None
+        words = []
+        if number is not None:
+            words.append(f"data {text.number(number)}" if self.theme.records else text.number(number))
+        elif "shapes" in self.items:
+            words.append(text.shape(value.shape) or "scalar")
+        if "dtypes" in self.items and value.dtype:
+            words.append(value.dtype)
+        if "values" in self.items and number is None and value.data is not None:
+            words.append(_values(value.data))
+        return " · ".join(word for word in words if word)
+
+    @cached_property
+    def kept(self) -> Mapping[int, Kept]:
+        """The tensors that are marked as kept for backward."""
+        return kept(self.graph)
+
+    def _kept(self, value: Value) -> tuple[Text, ...]:
+        """The bytes that it takes to keep a tensor for backward; where another shares its memory, which."""
+        mark = self.kept.get(value.id)
+        if mark is None:
+            return ()
+        if mark.storage == value.id:
+            return self._detail(f"kept {text.size(mark.bytes)}")
+        source = self._value(mark.storage).view_of if mark.storage in self.graph.value_by_id else None
+        name = self.names.get(mark.storage) or (self.names.get(source) if source is not None else None)
+        return self._detail(f"kept with {name or 'another'}")
+
+    def _gradient(self, value: Value) -> tuple[Text, ...]:
+        words = self.gradient(value) if "norms" in self.items else ""
+        if not words:
+            return ()
+        run = text.run(words, DETAIL_SIZE[self.style], self.theme.gradient_text)
+        return (run, *self._trouble(value.grad, lead=True))
+
+    def gradient(self, value: Value) -> str:
+        """`grad` and the number for a scalar, `|grad|` and the norm for other tensors; empty where there is none."""
+        number = scalar(value.grad) if value.numel == 1 and value.shape == () else None
+        if number is not None:
+            return f"grad {text.number(number)}"
+        if value.grad is None:
+            return ""
+        return "" if value.grad.norm is None else f"|grad| {text.number(value.grad.norm)}"
+
+    def _trouble(self, stats: Stats | None, *, lead: bool) -> tuple[Text, ...]:
+        if stats is None or not (stats.nan or stats.inf):
+            return ()
+        words = [f"{name} {text.count(n)}" for name, n in (("nan", stats.nan), ("inf", stats.inf)) if n]
+        joined = (" · " if lead else "") + " · ".join(words)
+        return (text.run(joined, DETAIL_SIZE[self.style], self.theme.error, bold=True),)
+
+    @property
+    def next_turn(self) -> Text:
+        """The words beside an arrow that leads to the next turn of a loop."""
+        return _beside(text.run("t → t+1", EDGE_SIZE, self.theme.muted))
+
+    def edge(self, value: Value) -> Text | None:
+        """The words beside an arrow between two operations: name and shape of what it carries.
+
+        A tensor without a name that is as the one it was made from is not worth a word.
+        """
+        name = self.names.get(value.id) if "names" in self.items else None
+        producer = self.graph.producer.get(value.id)
+        source = self._value(producer.inputs[0]) if producer is not None and producer.inputs else None
+        if name is None and source is not None and self.facts(source) == self.facts(value):
+            return None
+        stated = producer is not None and self.states_shape(producer) and len(producer.outputs) == 1
+        facts = "" if stated else self.facts(value)
+        words = " · ".join(word for word in (text.elide(name, 16) if name else "", facts) if word)
+        if not words:
+            return None
+        return _beside(text.run(words, EDGE_SIZE, self.theme.muted))
+
+
+def _beside(run: Text) -> Text:
+    """A run with the room that it needs beside an arrow."""
+    return replace(run, width=round(1.08 * run.width + EDGE_GAP, 2))
+
+
+def _values(stats: Stats) -> str:
+    if stats.value is not None:
+        flat = list(_flat(stats.value))
+        if len(flat) <= 4:
+            return "[" + ", ".join(text.number(each) for each in flat) + "]"
+    return "" if stats.mean is None else f"mean {text.number(stats.mean)}"
+
+
+def _flat(value: Any) -> Iterable[float]:
+    return (each for item in value for each in _flat(item)) if isinstance(value, tuple) else (value,)

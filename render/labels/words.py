@@ -1,0 +1,87 @@
+"""What all words of a picture share: the graph and what is asked for, the names of values, look-ups."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+from render import text
+from render.options import Style
+from render.scene import Text
+from render.theme import Theme
+from render.views.closing import is_closed_module
+from tracer.graph import Graph, Node, Scope, Stats, Value
+
+Lines = tuple[tuple[Text, ...], ...]
+
+NAME_SIZE: Final[Mapping[Style, float]] = {"data": 17, "operations": 15.5}
+DETAIL_SIZE: Final[Mapping[Style, float]] = {"data": 13, "operations": 12.5}
+MAX_DETAIL: Final = 32  # characters; details are set smaller than names
+
+
+@dataclass(frozen=True)
+class Words:
+    """The words for the records of one graph in one style.
+
+    Attributes:
+        graph: As it is drawn.
+        theme: Gives the colours.
+        style: Gives the sizes.
+        items: What is to be shown.
+    """
+
+    graph: Graph
+    theme: Theme
+    style: Style
+    items: frozenset[str]
+
+    @cached_property
+    def names(self) -> Mapping[int, str]:
+        """Names by value id; an in-place version without a name of its own bears that of its predecessor."""
+        found: dict[int, str] = {}
+        for value in self.graph.values:
+            before = None if value.version_of is None else found.get(value.version_of)
+            name = value.name if value.name is not None else before
+            if name is not None and text.clean(name).strip("_"):  # `_` is how one says that it has no name
+                found[value.id] = text.clean(name)
+        outputs = [each for each in dict.fromkeys(self.graph.outputs) if each not in found]
+        for number, value_id in enumerate(outputs):
+            found[value_id] = "output" if len(outputs) == 1 else f"output {number}"
+        return found
+
+    def states_shape(self, node: Node) -> bool:
+        """Whether a box says itself what shape comes out of it: a closed module in which several operations ran."""
+        return is_closed_module(node) and node.attrs.get("operations", 0) > 1
+
+    def is_parameter(self, value_id: int) -> bool:
+        """Whether the value is a parameter (buffers are none)."""
+        return self._value(value_id).kind == "parameter"
+
+    def _detail(self, words: str) -> tuple[Text, ...]:
+        if not words:
+            return ()
+        return (text.run(text.elide(words, MAX_DETAIL), DETAIL_SIZE[self.style], self.theme.muted),)
+
+    def _value(self, value_id: int) -> Value:
+        return self.graph.value_by_id[value_id]
+
+    def _scope(self, node: Node) -> Scope | None:
+        return None if node.scope is None else self.graph.scope_by_id.get(node.scope)
+
+    @cached_property
+    def _population(self) -> Mapping[int, int]:
+        """How many operations lie in each module, at any depth."""
+        counts: dict[int, int] = {}
+        for node in self.graph.nodes:
+            for scope in self.graph.path(node.scope):
+                counts[scope.id] = counts.get(scope.id, 0) + 1
+        return counts
+
+
+def scalar(stats: Stats | None) -> float | None:
+    """The number itself, where the statistics are those of a single element and kept it."""
+    if stats is None or isinstance(stats.value, bool) or not isinstance(stats.value, (int, float)):
+        return None
+    return stats.value
