@@ -18,8 +18,7 @@ import tracer
 from render import files, formats
 from render.errors import RenderError, wrong_choice
 from render.layout import EngineMissing, LayoutTimeout
-from render.options import ITEMS
-from render.theme import names as theme_names
+from render.options import OPTIONS, Option
 from render.theme import themes
 from render.views import View, asking, views
 from tracer import script
@@ -92,50 +91,32 @@ def picture_options(command: _Command) -> _Command:
     """Adds the options that say where and how to draw; the command gets them as one `Wish`."""
 
     def with_wish(outs: tuple[Path, ...], open_it: bool, **given: Any) -> None:
-        names = ("level", "depth", "view", "show", "hide", "direction", "theme", "engine", "style")
-        options = {name: given.pop(name) for name in names}
+        options = {name: given.pop(name) for name in OPTIONS}
         own = {name: given.pop(name) for name in formats.options()}
         own = {name: value for name, value in own.items() if value is not None}
         command(wish=Wish(outs, open_it, options, own), **given)
 
     with_wish.__doc__, with_wish.__name__ = command.__doc__, command.__name__
     with_wish.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
-    choices: tuple[tuple[tuple[str, ...], dict[str, Any], str], ...] = (
-        (("--open", "open_it"), {"is_flag": True}, "Open what was written."),
-        (("--engine",), {"default": "layered", "metavar": "layered|dot"}, "Layout; dot needs Graphviz."),
-        (
-            ("--style",),
-            {"metavar": "data|operations"},
-            "Tensors as boxes between operations, or operations alone with shapes on the arrows; by default what fits.",
-        ),
-        (
-            ("--theme",),
-            {"default": "light", "metavar": "NAME|FILE.toml"},
-            f"Colours: {', '.join(theme_names())}, or your own in a file.",
-        ),
-        (("--direction",), {"metavar": "LR|TB"}, "Left to right or top to bottom; by default what fits."),
-        (("--hide",), {"default": "", "metavar": "ITEM,.."}, "Leave these items out."),
-        (("--show",), {"default": "", "metavar": "ITEM,.."}, f"Draw these items too: {', '.join(ITEMS)}."),
-        (
-            ("--view",),
-            {"multiple": True, "metavar": "NAME[:OPTION=VALUE,..]"},
-            "Apply this view; may be repeated, applied in order (graphtrace list views).",
-        ),
-        (("--depth",), {"type": int, "metavar": "N"}, "Close modules that are nested deeper."),
-        (
-            ("--level",),
-            {"default": "auto", "metavar": "module|function|kernel|autograd"},
-            "What a box stands for; by default the most detail that still reads.",
-        ),
+    choices = (
         (
             ("-o", "--out", "outs"),
             {"multiple": True, "type": click.Path(path_type=Path), "metavar": "OUT"},
             "File to write, in the format of its suffix; may be repeated.  [default: an SVG here]",
         ),
+        *(picture_option(name, option) for name, option in OPTIONS.items()),
+        (("--open", "open_it"), {"is_flag": True}, "Open what was written."),
+        *map(format_option, formats.options().values()),
     )
-    for names, details, text in (*reversed([*map(format_option, formats.options().values())]), *choices):
+    for names, details, text in reversed(choices):
         with_wish = click.option(*names, help=text, **details)(with_wish)
     return with_wish  # type: ignore[return-value]
+
+
+def picture_option(name: str, option: Option) -> tuple[tuple[str, ...], dict[str, Any], str]:
+    """An option of every picture as the command line has it: its names, click's details and its help."""
+    details = {"default": option.default, "type": option.kind, "metavar": option.metavar, "multiple": option.many}
+    return (option.flag or formats.flag(name), name), details, option.help
 
 
 def format_option(option: formats.Option) -> tuple[tuple[str, ...], dict[str, Any], str]:

@@ -23,8 +23,8 @@ def draw(graph: Graph, **options: Any) -> Drawing:
 
     Args:
         graph: As captured or loaded.
-        **options: `level`, `depth`, `view`, `show`, `hide`, `direction`, `theme`, `engine` and `style` as in
-            `render.options.checked`; others are passed to the format (`dpi` for PNG).
+        **options: Any of `render.options.Options` (`level`, `view`, `theme`, ...); others are passed to the format
+            (`dpi` for PNG).
 
     Returns:
         A `Drawing`: `.render(format)`, `.save(path)`, `.scene`, `.notes`.
@@ -32,7 +32,7 @@ def draw(graph: Graph, **options: Any) -> Drawing:
     Raises:
         RenderError: A choice that is not there; the message lists those that are.
     """
-    common = {name: options.pop(name) for name in _options.NAMES if name in options}
+    common = {name: options.pop(name) for name in _options.OPTIONS if name in options}
     return Drawing(graph, _options.checked(**common), options)
 
 

@@ -1,17 +1,23 @@
-"""What can be asked of a picture, whatever its format: checked here, once, with the choices in the message."""
+"""What can be asked of a picture, whatever its format: an entry for each option, with how it is checked.
+
+A field of `Options` is the whole of an option: what it means, its default, how what a user wrote is checked, and the
+words of the command line, which takes its options from here.
+"""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields
-from typing import Final, Literal, get_args
+from typing import Any, Final, Literal, get_args
 
 from render.errors import RenderError, wrong_choice
 from render.scene import Direction
-from render.theme import Theme, theme
-from render.views.asking import Asked, Wish, asked
-from render.views.levels import CHOICES
+from render.theme import Theme
+from render.theme import names as theme_names
+from render.theme import theme as _read_theme
+from render.views.asking import Asked, asked
+from render.views.collapse import check_depth
+from render.views.levels import CHOICES as LEVELS
 
 Style = Literal["data", "operations"]
 STYLES: Final[tuple[Style, ...]] = get_args(Style)
@@ -39,31 +45,132 @@ DEFAULT_ITEMS: Final[dict[Style, frozenset[str]]] = {
 
 
 @dataclass(frozen=True, slots=True)
+class Option:
+    """An option as a user writes it.
+
+    Attributes:
+        default: What is checked where nothing was given.
+        check: What was given -> the value of the field; raises a `RenderError` that lists what is allowed.
+        metavar: What stands behind the flag in the help of the command line.
+        help: Its line there.
+        kind: The type of its text on the command line.
+        many: Whether it may be repeated there.
+        flag: Its name there; empty for `--` and the name of the field.
+    """
+
+    default: Any
+    check: Callable[[Any], Any]
+    metavar: str
+    help: str
+    kind: type = str
+    many: bool = False
+    flag: str = ""
+
+
+def _option(default: Any, check: Callable[[Any], Any], metavar: str, text: str, **more: Any) -> Any:
+    option = Option(default, check, metavar, text, **more)
+    return field(default_factory=lambda: option.check(option.default), metadata={"option": option})
+
+
+def _among(what: str, choices: Iterable[str], *, optional: bool = False) -> Callable[[Any], Any]:
+    """A check that takes one of `choices`, in any case of letters, and None where it may be left open."""
+    spelled = {choice.lower(): choice for choice in choices}
+
+    def check(given: object) -> str | None:
+        if given is None and optional:
+            return None
+        if str(given).lower() not in spelled:
+            raise wrong_choice(what, given, spelled.values())
+        return spelled[str(given).lower()]
+
+    return check
+
+
+def _items(where: str) -> Callable[[str | Iterable[str]], tuple[str, ...]]:
+    """A check that takes items, or one text with commas between them."""
+
+    def check(given: str | Iterable[str]) -> tuple[str, ...]:
+        names = given.split(",") if isinstance(given, str) else list(given)
+        names = [str(name).strip() for name in names if str(name).strip()]
+        for name in names:
+            if name not in ITEMS:
+                raise wrong_choice(f"item to {where}", name, ITEMS)
+        return tuple(dict.fromkeys(names))
+
+    return check
+
+
+def _depth(given: int | None) -> int | None:
+    check_depth(given)
+    return given
+
+
+def _engine(given: str) -> str:
+    from render.layout import ENGINES  # here, for the engines import the scene, and it the options
+
+    if given not in ENGINES:
+        raise wrong_choice("layout engine", given, ENGINES)
+    return given
+
+
+@dataclass(frozen=True, slots=True)
 class Options:
     """How to draw a graph.
 
     Attributes:
         level: `auto`, `module`, `function`, `kernel` or `autograd`.
         depth: Modules nested deeper than this are closed; None for no limit.
-        view: Views to apply, in their order.
-        show: Items to draw although they are left out by default.
-        hide: Items to leave out although they are drawn by default.
+        view: Views to apply, in their order. Given as texts such as `collapse:depth=2`, or as pairs of a name and
+            options: `("collapse", {"depth": 2})`.
+        show: Items to draw although they are left out by default. Given as names, or one text with commas.
+        hide: Items to leave out although they are drawn by default. Given as names, or one text with commas.
         direction: `LR` (left to right), `TB` (top to bottom), or None to choose by the depth of the graph.
-        theme: A theme or its name.
+        theme: A theme. Given as one, by its name, or as a TOML file with one.
         engine: Name of the layout engine.
         style: `data` (tensors are boxes, operations ovals), `operations` (operations are boxes, shapes stand on the
             arrows), or None to choose by the size of the graph.
+
+    Raises:
+        RenderError: An item is both to be shown and to be hidden.
     """
 
-    level: str = "auto"
-    depth: int | None = None
-    view: tuple[Asked, ...] = ()
-    show: tuple[str, ...] = ()
-    hide: tuple[str, ...] = ()
-    direction: Direction | None = None
-    theme: Theme = field(default_factory=lambda: theme("light"))
-    engine: str = "layered"
-    style: Style | None = None
+    level: str = _option(
+        "auto",
+        _among("level", LEVELS),
+        "module|function|kernel|autograd",
+        "What a box stands for; by default the most detail that still reads.",
+    )
+    depth: int | None = _option(None, _depth, "N", "Close modules that are nested deeper.", kind=int)
+    view: tuple[Asked, ...] = _option(
+        (),
+        asked,
+        "NAME[:OPTION=VALUE,..]",
+        "Apply this view; may be repeated, applied in order (graphtrace list views).",
+        many=True,
+    )
+    show: tuple[str, ...] = _option("", _items("show"), "ITEM,..", f"Draw these items too: {', '.join(ITEMS)}.")
+    hide: tuple[str, ...] = _option("", _items("hide"), "ITEM,..", "Leave these items out.")
+    direction: Direction | None = _option(
+        None,
+        _among("direction", DIRECTIONS, optional=True),
+        "LR|TB",
+        "Left to right or top to bottom; by default what fits.",
+    )
+    theme: Theme = _option(
+        "light", _read_theme, "NAME|FILE.toml", f"Colours: {', '.join(theme_names())}, or your own in a file."
+    )
+    engine: str = _option("layered", _engine, "layered|dot", "Layout; dot needs Graphviz.")
+    style: Style | None = _option(
+        None,
+        _among("style", STYLES, optional=True),
+        "data|operations",
+        "Tensors as boxes between operations, or operations alone with shapes on the arrows; by default what fits.",
+    )
+
+    def __post_init__(self) -> None:
+        both = [item for item in self.show if item in self.hide]
+        if both:
+            raise RenderError(f"{both[0]!r} is both to be shown and to be hidden: leave it out of one")
 
     def items(self, style: Style) -> frozenset[str]:
         """The items to draw in a style."""
@@ -71,67 +178,19 @@ class Options:
         return (DEFAULT_ITEMS[style] | set(self.show)) - hidden
 
 
-NAMES: Final = tuple(each.name for each in fields(Options))
+OPTIONS: Final[dict[str, Option]] = {each.name: each.metadata["option"] for each in fields(Options)}
 
 
-def checked(
-    *,
-    level: str = "auto",
-    depth: int | None = None,
-    view: str | Iterable[Wish] = (),
-    show: str | Iterable[str] = (),
-    hide: str | Iterable[str] = (),
-    direction: str | None = None,
-    theme: str | os.PathLike[str] | Theme = "light",
-    engine: str = "layered",
-    style: str | None = None,
-) -> Options:
+def checked(**given: Any) -> Options:
     """The options as a user gives them, checked.
 
     Args:
-        level: As in `Options`.
-        depth: As in `Options`.
-        view: Texts such as `collapse:depth=2`, or pairs of a name and options: `("collapse", {"depth": 2})`.
-        show: Items, or one text with commas between them.
-        hide: Items, or one text with commas between them.
-        direction: `LR` or `TB`, in any case; None to choose by the depth of the graph.
-        theme: A theme, its name, or a TOML file with one.
-        engine: Name of a layout engine.
-        style: `data` or `operations`; None to choose by the size of the graph.
+        **given: Any of `OPTIONS`, as described in `Options`.
 
     Raises:
         RenderError: A choice that is not there; the message lists those that are.
     """
-    if level not in CHOICES:
-        raise wrong_choice("level", level, CHOICES)
-    shown, hidden = _items("show", show), _items("hide", hide)
-    both = [item for item in shown if item in hidden]
-    if both:
-        raise RenderError(f"{both[0]!r} is both to be shown and to be hidden: leave it out of one")
-    flow = next((each for each in DIRECTIONS if direction is not None and each == str(direction).upper()), None)
-    if direction is not None and flow is None:
-        raise wrong_choice("direction", direction, DIRECTIONS)
-    drawn = next((each for each in STYLES if each == style), None)
-    if style is not None and drawn is None:
-        raise wrong_choice("style", style, STYLES)
-    _check_engine(engine)
-    return Options(level, depth, asked(view), shown, hidden, flow, _theme(theme), engine, drawn)
-
-
-_theme = theme  # the argument of `checked` has the same name
-
-
-def _items(where: str, given: str | Iterable[str]) -> tuple[str, ...]:
-    names = given.split(",") if isinstance(given, str) else list(given)
-    names = [str(name).strip() for name in names if str(name).strip()]
-    for name in names:
-        if name not in ITEMS:
-            raise wrong_choice(f"item to {where}", name, ITEMS)
-    return tuple(dict.fromkeys(names))
-
-
-def _check_engine(engine: str) -> None:
-    from render.layout import ENGINES
-
-    if engine not in ENGINES:
-        raise wrong_choice("layout engine", engine, ENGINES)
+    for name in given:
+        if name not in OPTIONS:
+            raise wrong_choice("option", name, OPTIONS)
+    return Options(**{name: OPTIONS[name].check(value) for name, value in given.items()})

@@ -18,7 +18,7 @@ from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
 from render.errors import RenderError, wrong_choice
-from render.options import NAMES
+from render.options import OPTIONS
 
 Write = Callable[..., "str | bytes"]
 _Write = TypeVar("_Write", bound=Write)
@@ -64,7 +64,7 @@ class Format:
         """
         for name in given:
             if name not in self.options:
-                raise wrong_choice(f"option for {self.name}", name, (*NAMES, *self.options))
+                raise wrong_choice(f"option for {self.name}", name, (*OPTIONS, *self.options))
         return given
 
 
