@@ -97,6 +97,12 @@ def test_svg_draws_nothing_but_shapes_and_text(build: Callable[[], Graph]) -> No
     assert tags <= {"svg", "title", "desc", "defs", "marker", "path", "rect", "g", "text", "tspan"}
 
 
+@every_graph
+def test_svg_fits_no_line_of_several_parts(build: Callable[[], Graph]) -> None:
+    texts = list(ET.fromstring(svg(build())).iter(f"{SVG}text"))
+    assert not [each for each in texts if each.get("textLength") and len(each)]
+
+
 def test_svg_escapes_what_users_wrote() -> None:
     written = svg(GRAPHS["hostile"]())
     assert "<script" not in written

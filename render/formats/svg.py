@@ -147,13 +147,14 @@ def _outline(box: Box, inset: float) -> str:
 
 def _text(line: Line) -> str:
     """One line of runs; fitted to its own width where it nearly fills its room."""
-    advance = text.line_width(line.runs)
-    fitted = f' textLength="{number(advance)}" lengthAdjust="spacingAndGlyphs"' if advance > _FULL * line.room else ""
     first, *rest = line.runs
     runs = _run(first) + "".join(f"<tspan{_font(run)}>{_run(run)}</tspan>" for run in rest)
-    # LibreOffice centres each part of a line by itself, so that they overlap or a gap opens.
     parts = len(line.runs) > 1 or bool(first.subscript)
+    # LibreOffice centres each part of a line by itself, and resvg fits each by itself: they would overlap.
     x, anchor = (line.left, "start") if parts else (line.x, line.anchor)
+    advance = text.line_width(line.runs)
+    full = advance > _FULL * line.room and not parts
+    fitted = f' textLength="{number(advance)}" lengthAdjust="spacingAndGlyphs"' if full else ""
     place = f'x="{number(x)}" y="{number(line.y)}" text-anchor="{anchor}"'
     return f"<text {place}{_font(first)}{fitted}>{runs}</text>"
 
