@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from render import files, formats
 from render.annotate import annotate
@@ -19,6 +19,9 @@ from render.scene import Scene
 from render.views.levels import select
 from tracer.graph import Graph
 from tracer.records import collector_paused
+
+if TYPE_CHECKING:
+    from render.steps import Storyboard
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,26 @@ class Drawing:
         """
         placed = self._placed()
         return annotate(placed, self.options.theme, self.notes, self.error)
+
+    def storyboard(
+        self, *, by: str = "line", motion: str = "build", explain: bool = False, lang: str = "en"
+    ) -> Storyboard:
+        """The picture told step by step, for decks and films.
+
+        Args:
+            by: What makes a step: `line` (a line of the author's code), `op` (an operation), `module` or `timestep` (a
+                turn of a loop). Backward goes operation by operation where steps are lines.
+            motion: `build` (boxes appear) or `flow` (everything stands there pale until data reaches it).
+            explain: Adds the chain rule with its numbers to the steps of backward.
+            lang: Of the deck's own words: `en` or `ru`.
+
+        Raises:
+            RenderError: A choice that is not there, or more steps than anybody would click through.
+        """
+        from render.steps import storyboard  # which asks the drawing for everything else
+
+        with collector_paused():
+            return storyboard(self, by=by, motion=motion, explain=explain, lang=lang)
 
     def _placed(self) -> Scene:
         """The composed scene with its layout: by our own engine where the one that was asked for takes too long."""

@@ -31,6 +31,7 @@ class Text:
         bold: Whether it is set in the bold weight.
         subscript: Set below the base line after `text`, for names such as `W_h`.
         width: Advance of text and subscript together, from the shipped metrics.
+        gradient: Whether it states a gradient: what is told step by step shows it once that has arrived.
     """
 
     text: str
@@ -39,6 +40,7 @@ class Text:
     bold: bool = False
     subscript: str = ""
     width: float = 0.0
+    gradient: bool = False
 
 
 @dataclass(frozen=True, slots=True)

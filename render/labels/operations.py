@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import PurePath
 from typing import Final
 
@@ -65,9 +66,8 @@ class OperationWords(Words):
         norms = [stats.norm for stats in found if stats is not None and stats.norm is not None]
         if not norms:
             return ()
-        return (
-            text.run(f"|grad| {text.number(math.hypot(*norms))}", DETAIL_SIZE[self.style], self.theme.gradient_text),
-        )
+        words = f"|grad| {text.number(math.hypot(*norms))}"
+        return (replace(text.run(words, DETAIL_SIZE[self.style], self.theme.gradient_text), gradient=True),)
 
     def _failure(self, title: Text, message: str) -> Lines:
         """What failed, and the beginning of why in at most two lines; the whole message is in tooltip and caption."""

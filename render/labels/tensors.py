@@ -78,7 +78,7 @@ class TensorWords(Words):
         if not words:
             return ()
         run = text.run(words, DETAIL_SIZE[self.style], self.theme.gradient_text)
-        return (run, *self._trouble(value.grad, lead=True))
+        return tuple(replace(each, gradient=True) for each in (run, *self._trouble(value.grad, lead=True)))
 
     def gradient(self, value: Value) -> str:
         """`grad` and the number for a scalar, `|grad|` and the norm for other tensors; empty where there is none."""

@@ -1,0 +1,399 @@
+"""Tells a drawing step by step: moments are gathered into steps, long loops folded, and each step is put into words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
+
+from render import text
+from render.errors import RenderError
+from render.families import sign
+from render.statements import Statements
+from render.steps import By, Motion, Step, Storyboard, elements
+from render.timeline import Moment, Timeline
+from render.views.asking import asked
+from render.views.auto import count_boxes
+from render.views.closing import is_closed_module
+from render.views.merging import step as turn_of
+from render.views.merging import turns
+from render.views.repeats import spans
+from render.words import Words
+
+if TYPE_CHECKING:
+    from render.drawing import Drawing
+    from tracer.graph import Node
+
+MAX_STEPS: Final = 300  # more are nothing to click through
+FEW: Final = 30  # a deck whose loops were folded has no more steps than this
+MAX_TURNS: Final = 5  # of a loop that is told turn by turn; of a longer one the first, the second and the last
+_MAX_FACTS: Final = 4
+
+
+def tell(drawing: Drawing, *, by: By, motion: Motion, explain: bool, words: Words) -> Storyboard:
+    """The storyboard of a drawing (arguments as for `Drawing.storyboard`, checked)."""
+    told = readable(drawing)
+    timeline = Timeline(told, outside=by in ("line", "timestep"))
+    parts = gather(timeline, by)
+    if len(parts) > MAX_STEPS:
+        raise RenderError(
+            f"the deck would have {len(parts):,} steps (at most {MAX_STEPS}): "
+            "choose --by module or --by line, or draw less with --level module or --depth N"
+        )
+    teller = _Teller(timeline, words, explain)
+    remarks = [*told.notes, *([] if timeline.has_backward else [words("no backward")])]
+    if by == "timestep" and not any(part.turn for part in parts):
+        remarks.append(words("no loop"))
+    return Storyboard(
+        drawing=told,
+        steps=tuple(teller.steps(parts)),
+        listings=timeline.listings.all,
+        title=text.clean(told.graph.name),
+        words=words,
+        motion=motion,
+        remarks=tuple(remarks),
+    )
+
+
+def readable(drawing: Drawing) -> Drawing:
+    """The drawing as it is told: gradients are drawn, and the turns of a loop, rather than one that stands for all."""
+    options = drawing.options
+    if not {"gradients", "backward"} & {*options.hide, *options.show}:
+        options = replace(options, show=(*options.show, "gradients"))
+    told = replace(drawing, options=options)
+    if options.level == "auto" and options.depth is None and not options.view:
+        loops = [scope for scope in told.view.scopes if turns(scope) > 1 and scope.attrs.get("carried")]
+        along = replace(told, options=replace(options, view=asked("time:steps=3"))) if loops else told
+        if loops and any(turn_of(scope) is not None for scope in along.view.scopes) and count_boxes(along.view) <= 60:
+            return along
+    return told
+
+
+# From moments to steps.
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The moments of one step.
+
+    Attributes:
+        moments: Their numbers in the timeline.
+        turn: Which turn of a loop they lie in (`t = 2`); empty outside of loops.
+        whole: Whether they are whole turns.
+        module: Whether they are what ran in one module.
+    """
+
+    moments: tuple[int, ...]
+    turn: str = ""
+    whole: bool = False
+    module: bool = False
+
+
+def gather(timeline: Timeline, by: By) -> Sequence[Part]:
+    """The steps as moments that belong together, with the middle of long loops as one."""
+    gathered = [_in_picture(part, timeline) for part in _gathered(timeline.moments, timeline, by)]
+    detailed = [*_folded(gathered, timeline, whole=by == "timestep")]
+    if by == "timestep":
+        return [*_joined(detailed)]
+    if FEW < len(detailed) < len(gathered):
+        return [*_folded(gathered, timeline, whole=True)]
+    return detailed
+
+
+def _gathered(moments: Sequence[Moment], timeline: Timeline, by: By) -> Iterator[Part]:
+    """Consecutive moments of one line, or of one module; backward goes operation by operation."""
+
+    def in_module(number: int) -> bool:
+        first = moments[number]
+        return by == "module" and first.kind == "forward" and _module(timeline, first) is not None
+
+    part: list[int] = []
+    for number, moment in enumerate(moments):
+        if part and not _together(moments, part, moment, timeline, by):
+            yield Part(tuple(part), module=in_module(part[0]))
+            part = []
+        part.append(number)
+    if part:
+        yield Part(tuple(part), module=in_module(part[0]))
+
+
+def _in_picture(part: Part, timeline: Timeline) -> Part:
+    """The step with the name that its turn has in a picture whose turns are columns."""
+    for moment in map(timeline.moments.__getitem__, part.moments):
+        node = moment.node
+        if node is None and moment.sign in timeline.repeated:  # what each turn is given anew
+            node = next((each for value in moment.values for each in timeline.view.consumers.get(value, ())), None)
+        scopes = timeline.view.path(node.scope) if node is not None else ()
+        column = next((scope for scope in scopes if turn_of(scope) is not None), None)
+        if column is not None:
+            return replace(part, turn=text.clean(column.name))
+    return part
+
+
+def _together(moments: Sequence[Moment], part: Sequence[int], moment: Moment, timeline: Timeline, by: By) -> bool:
+    """Whether a moment belongs to the step before it."""
+    last = moments[part[-1]]
+    if moment.kind != last.kind or by == "op":
+        return False
+    if by == "module":
+        here, there = _module(timeline, moment), _module(timeline, last)
+        return here is not None and here == there
+    if moment.kind == "backward" or moment.running is None or moment.running != last.running:
+        return False
+    again = [before for before in map(moments.__getitem__, part) if before.node and before.sign == moment.sign]
+    return all(moment.call is not None and moment.call == before.call for before in again)  # else it is another turn
+
+
+def _module(timeline: Timeline, moment: Moment) -> int | None:
+    """The innermost open module that an operation lies in."""
+    if moment.node is None:
+        return None
+    scopes = [scope for scope in timeline.view.path(moment.node.scope) if scope.kind == "module"]
+    if is_closed_module(moment.node) and scopes:
+        scopes.pop()
+    return scopes[-1].id if scopes else None
+
+
+def _folded(parts: Sequence[Part], timeline: Timeline, *, whole: bool) -> Iterator[Part]:
+    """The steps with the turns of loops numbered, and those in the middle of a long loop as one.
+
+    Args:
+        parts: As gathered.
+        timeline: What they are of.
+        whole: Makes one step of each turn after the first; of the first as well where loops are told by turns alone.
+    """
+    numbers: dict[object, int] = {}
+    signs = [numbers.setdefault(_sign(part, timeline), len(numbers)) for part in parts]
+    done = 0
+    for span in spans(signs):
+        yield from parts[done : span.start]
+        ends = range(span.start, span.start + span.turns * span.period, span.period)
+        rows = [parts[at : at + span.period] for at in ends]
+        backwards = timeline.moments[rows[0][0].moments[0]].kind == "backward"
+        yield from _told(rows, whole, backwards)
+        done = span.start + span.turns * span.period
+    yield from parts[done:]
+
+
+def _sign(part: Part, timeline: Timeline) -> object:
+    return tuple(timeline.moments[number].sign or number for number in part.moments)
+
+
+def _told(rows: Sequence[Sequence[Part]], whole: bool, backwards: bool) -> Iterator[Part]:
+    """The turns of one loop; in backward the last comes first."""
+    count = len(rows)
+    middle = range(2, count - 1) if count > MAX_TURNS else range(0)
+    for number, row in enumerate(rows):
+        turn = count - number if backwards else number + 1
+        if number == middle.start and middle:
+            ends = sorted((turn, turn + (len(middle) - 1) * (-1 if backwards else 1)))
+            yield _merged([part for each in middle for part in rows[each]], f"t = {ends[0]} … {ends[1]}")
+        elif number not in middle:
+            turns_label = f"t = {turn}"
+            if whole and number > 0:
+                yield _merged(row, row[0].turn or turns_label)
+            else:
+                yield from (replace(part, turn=part.turn or turns_label) for part in row)
+
+
+def _merged(parts: Iterable[Part], turn: str) -> Part:
+    return Part(tuple(number for part in parts for number in part.moments), turn, whole=True)
+
+
+def _joined(parts: Sequence[Part]) -> Iterator[Part]:
+    """Neighbours of the same turn as one step."""
+    waiting: list[Part] = []
+    for part in parts:
+        if waiting and (not part.turn or part.turn != waiting[-1].turn):
+            yield _whole(waiting)
+            waiting = []
+        waiting.append(part)
+    if waiting:
+        yield _whole(waiting)
+
+
+def _whole(parts: Sequence[Part]) -> Part:
+    return parts[0] if len(parts) == 1 else _merged(parts, parts[0].turn)
+
+
+# Words.
+
+
+@dataclass(frozen=True)
+class _Teller:
+    """Puts parts of a timeline into words.
+
+    Attributes:
+        timeline: What is told.
+        words: In which language.
+        explain: Whether notes have the chain rule with its numbers.
+    """
+
+    timeline: Timeline
+    words: Words
+    explain: bool
+
+    @cached_property
+    def say(self) -> Statements:
+        return Statements(self.timeline.drawing)
+
+    def steps(self, parts: Sequence[Part]) -> Iterator[Step]:
+        """A step for each part; at least one."""
+        shows: dict[int, list[str]] = {}
+        for element in elements(self.timeline.scene):
+            shows.setdefault(self.timeline.appears[element], []).append(element)
+        updated: dict[str, None] = {}
+        for part in parts or [Part(())]:
+            step = self._step(part)
+            if step.kind == "update":
+                updated.update(dict.fromkeys(step.lit))
+            seen = tuple(element for number in part.moments or (0,) for element in shows.get(number, ()))
+            yield replace(step, shows=seen, updated=tuple(updated))
+
+    def _step(self, part: Part) -> Step:
+        moments = [self.timeline.moments[number] for number in part.moments]
+        if not moments:
+            return Step("forward", self.words("whole"))
+        title, first = self._title(part, moments), moments[0]
+        facts = [*self._facts(moments)]
+        shown = (*facts[: _MAX_FACTS - 1], "…") if len(facts) > _MAX_FACTS else tuple(facts)
+        return Step(
+            kind=first.kind,
+            title=f"{part.turn} · {title}" if part.turn and not part.whole else title,
+            lit=tuple(dict.fromkeys(box for moment in moments for box in self._lit(moment))),
+            running=self._span(moment.running for moment in moments),
+            about=self._span(moment.about for moment in moments),
+            facts=shown,
+            notes="\n".join((f"{title}.", *facts)),
+            nodes=tuple(moment.node.id for moment in moments if moment.node is not None),
+        )
+
+    @staticmethod
+    def _span(places: Iterable[Any]) -> Any:
+        """From the first to the last of lines in one listing."""
+        known = [place for place in places if place is not None]
+        known = [place for place in known if place.listing == known[0].listing]
+        if not known:
+            return None
+        return replace(known[0], first=min(each.first for each in known), last=max(each.last for each in known))
+
+    def _lit(self, moment: Moment) -> Iterator[str]:
+        """The boxes that a moment is about: what ran and what it made; in backward what the gradient goes to."""
+        node, boxes = moment.node, self.timeline.boxes
+        if moment.kind == "update" and node is None:
+            yield from (box for value in moment.values for box in self.timeline.holders(value))
+        elif node is None:
+            yield from (f"v{value}" for value in moment.values if f"v{value}" in boxes)
+        else:
+            yield f"n{node.id}"
+            given = node.inputs if self._goes_back(moment) else node.outputs
+            values = (self.timeline.view.value_by_id[value] for value in given)
+            reached = (value for value in values if value.grad is not None or not self._goes_back(moment))
+            yield from (f"v{value.id}" for value in reached if f"v{value.id}" in boxes)
+
+    @staticmethod
+    def _goes_back(moment: Moment) -> bool:
+        """Whether it is backward through an operation of forward."""
+        return moment.kind == "backward" and moment.node is not None and moment.node.phase == "forward"
+
+    # Titles.
+
+    def _title(self, part: Part, moments: Sequence[Moment]) -> str:
+        first = moments[0]
+        if part.whole and part.turn:
+            return self.words("again", turns=part.turn) if "…" in part.turn else part.turn
+        if first.kind == "update" and first.node is None:
+            return self.words("update")
+        if first.kind == "backward" and first.node is None:
+            return self.words("start", name=self.say.name(first.values[0]))
+        if part.module:
+            return self.words("module", module=self._module_name(first))
+        if self._goes_back(first):
+            if len(moments) > 1:
+                return self.words("backward module", module=self._module_name(first))
+            key = "backward module" if first.node is not None and is_closed_module(first.node) else "backward"
+            operation = self._operation(first.node)
+            return self.words(key, operation=operation, module=operation)
+        return self._forward_title(moments)
+
+    def _forward_title(self, moments: Sequence[Moment]) -> str:
+        place = moments[0].running
+        nodes = [moment.node for moment in moments if moment.node is not None]
+        made = [value for node in nodes for value in node.outputs] or [v for moment in moments for v in moment.values]
+        names = dict.fromkeys(self.say.name(value) for value in made if value in self._names)
+        listed = text.elide(", ".join(names), 40)
+        operations = text.elide(", ".join(dict.fromkeys(self._operation(node) for node in nodes)), 40)
+        if place is not None and (names or operations):
+            line = self.words("line", line=place.first)
+            return self.words("makes", line=line, names=listed) if names else f"{line}: {operations}"
+        if names and operations:
+            return self.words("operation", operation=operations, names=listed)
+        return operations or (self.words("comes", names=listed) if names else self.words("whole"))
+
+    @property
+    def _names(self) -> Any:
+        return self.say._words.names
+
+    def _operation(self, node: Node | None) -> str:
+        return "" if node is None else sign(text.clean(node.op)) or "operation"
+
+    def _module_name(self, moment: Moment) -> str:
+        scopes = self.timeline.view.path(moment.node.scope if moment.node is not None else None)
+        names = [scope.name or scope.type for scope in scopes if scope.kind == "module"]
+        return text.clean(names[-1]) if names else self._operation(moment.node)
+
+    # Facts.
+
+    def _facts(self, moments: Sequence[Moment]) -> Iterator[str]:
+        for moment in moments:
+            if moment.kind == "update" and moment.node is None:
+                yield from (self.words("updated", name=self.say.name(value)) for value in moment.values)
+            elif moment.node is None:
+                for value in (self.timeline.view.value_by_id[each] for each in moment.values):
+                    back = self._gradient(value.id) if moment.kind == "backward" else self.say._words.facts(value)
+                    yield f"{self.say.name(value.id)}  {back}"
+            elif self._goes_back(moment):
+                yield from self._arrivals(moment.node)
+            else:
+                yield from self._results(moment.node)
+
+    def _results(self, node: Node) -> Iterator[str]:
+        """`i2h = mm(W_x, t(x))  20×1`, of each result that is of use."""
+        for value in node.outputs:
+            if value != node.outputs[0] and value not in self._names and value not in self.timeline.view.consumers:
+                continue
+            name = f"{self.say.name(value)} = " if value in self._names else ""
+            facts = self.say._words.facts(self.timeline.view.value_by_id[value])
+            yield f"{name}{self._formula(node, 1)}  {facts}"
+
+    def _formula(self, node: Node, depth: int) -> str:
+        """An operation on its operands; those without a name as operations themselves, `depth` levels deep."""
+        terms = [self._term(value, depth - 1) for value in self.say.operands(node)]
+        operator = self._operation(node)
+        if len(terms) == 2 and not operator[:1].isalnum() and operator[:1] not in "[_":
+            return f"{terms[0]} {operator} {terms[1]}"
+        return f"{operator}({', '.join(terms[:3])}{', …' if len(terms) > 3 else ''})"
+
+    def _term(self, value: int, depth: int) -> str:
+        maker = self.timeline.view.producer.get(value)
+        if value in self._names or self.say._words.constant(value) is not None:
+            return self.say.name(value)
+        return "…" if maker is None or depth < 0 else self._formula(maker, depth)
+
+    def _brief(self, value: int) -> str:
+        """A name for a value: its own, or that of the operation that made it."""
+        maker = self.timeline.view.producer.get(value)
+        if maker is None or value in self._names or not self._operation(maker)[:1].isalnum():
+            return self._term(value, 0)
+        return f"{self._operation(maker)}(…)"
+
+    def _arrivals(self, node: Node) -> Iterator[str]:
+        for key, values in (("arrives", node.outputs), ("leaves", node.inputs)):
+            for value in dict.fromkeys(values):
+                gradient = self._gradient(value)
+                if gradient:
+                    yield self.words(key, gradient=gradient, name=self._brief(value))
+
+    def _gradient(self, value: int) -> str:
+        return self.say._words.gradient(self.timeline.view.value_by_id[value])

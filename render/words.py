@@ -1,0 +1,94 @@
+"""The words of decks, by language: what a slide says besides the author's own code and names.
+
+A language is one more column of `WORDS`: every key that `en` has, with the same fields in braces.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from render.errors import wrong_choice
+
+WORDS: Final[Mapping[str, Mapping[str, str]]] = {
+    "en": {
+        "step": "step {number} of {total}",
+        "line": "line {line}",
+        "makes": "{line} makes {names}",
+        "runs": "{line} runs {operations}",
+        "comes": "{names} from outside",
+        "operation": "{operation} makes {names}",
+        "module": "module {module}",
+        "turn": "turn {turn}",
+        "again": "{turns}: the same lines again",
+        "start": "backward begins at {name}",
+        "backward": "backward through {operation}",
+        "backward module": "backward through module {module}",
+        "update": "the weights are updated",
+        "arrives": "{gradient} arrives at {name}",
+        "leaves": "{gradient} goes on to {name}",
+        "updated": "{name} is changed along its gradient",
+        "whole": "the whole graph",
+        "no backward": "The program runs no backward: forward steps only.",
+        "no loop": "There is no loop here: steps go line by line.",
+        "code": "code",
+        "graph": "graph",
+        "notes": "notes",
+        "missing": "the file with the code is not here: known lines only",
+    },
+    "ru": {
+        "step": "шаг {number} из {total}",
+        "line": "строка {line}",
+        "makes": "{line} создаёт {names}",
+        "runs": "{line} выполняет {operations}",
+        "comes": "{names} приходит извне",
+        "operation": "{operation} создаёт {names}",
+        "module": "модуль {module}",
+        "turn": "виток {turn}",
+        "again": "{turns}: снова те же строки",
+        "start": "обратный проход начинается с {name}",
+        "backward": "обратно через {operation}",
+        "backward module": "обратно через модуль {module}",
+        "update": "веса обновляются",
+        "arrives": "в {name} приходит {gradient}",
+        "leaves": "в {name} уходит {gradient}",
+        "updated": "{name} сдвигается по своему градиенту",
+        "whole": "граф целиком",
+        "no backward": "Обратного прохода в программе нет: только прямые шаги.",
+        "no loop": "Цикла здесь нет: шаги идут по строкам.",
+        "code": "код",
+        "graph": "граф",
+        "notes": "заметки",
+        "missing": "файла с кодом здесь нет: показаны только известные строки",
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """The words of one language.
+
+    Attributes:
+        lang: Its two-letter code (ISO 639-1).
+    """
+
+    lang: str
+
+    def __call__(self, key: str, **fields: object) -> str:
+        """The words for `key`, with its fields filled in (what fills them is never a pattern itself)."""
+        return WORDS[self.lang][key].format(**fields)
+
+
+def words(lang: str) -> Words:
+    """The words of a language.
+
+    Args:
+        lang: `en` or `ru`.
+
+    Raises:
+        RenderError: There is no such language; the message lists those there are.
+    """
+    if lang not in WORDS:
+        raise wrong_choice("language", lang, WORDS)
+    return Words(lang)

@@ -1,0 +1,315 @@
+"""The storyboard: what appears when, in which order, with which words; nothing moves, nothing is left out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from string import Formatter
+
+import pytest
+
+import tracer
+from render import draw
+from render.drawing import Drawing
+from render.errors import RenderError
+from render.frames import blend
+from render.steps import BY, MOTIONS, Step, Storyboard, elements
+from render.words import WORDS
+from tests import graphs
+from tests.programs import run
+
+CELL = """
+    import torch
+
+    x = torch.randn(1, 10)
+    prev_h = torch.randn(1, 20)  # прошлое состояние
+    W_h = torch.randn(20, 20, requires_grad=True)
+    W_x = torch.randn(20, 10, requires_grad=True)
+
+    i2h = torch.mm(W_x, x.t())
+    h2h = torch.mm(W_h, prev_h.t())
+    next_h = i2h + h2h
+    next_h = next_h.tanh()
+    loss = next_h.sum()
+    loss.backward()
+"""
+LOOP = """
+    import torch
+
+    torch.manual_seed(0)
+    W = torch.randn(4, 4, requires_grad=True)
+    U = torch.randn(4, 3, requires_grad=True)
+    h = torch.zeros(4, 1)
+    step = torch.optim.SGD([W, U], lr=0.1).step
+    for t in range(TURNS):
+        x = torch.randn(3, 1)
+        h = torch.tanh(W @ h + U @ x)
+    loss = h.sum()
+    loss.backward()
+    step()
+"""
+PERCEPTRON = """
+    import torch
+    from torch import nn
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.body = nn.Sequential(nn.Linear(4, 8), nn.ReLU())
+            self.head = nn.Linear(8, 3)
+
+        def forward(self, x):
+            x = self.body(x)
+            return self.head(x)
+
+    x = torch.randn(5, 4)
+    out = Net()(x)
+"""
+
+
+def traced(folder: Path, code: str) -> tracer.Graph:
+    return run(folder, code)[0].graphs[0]
+
+
+@pytest.fixture(scope="module")
+def cell(tmp_path_factory: pytest.TempPathFactory) -> tracer.Graph:
+    return traced(tmp_path_factory.mktemp("cell"), CELL)
+
+
+@pytest.fixture(scope="module")
+def long_loop(tmp_path_factory: pytest.TempPathFactory) -> tracer.Graph:
+    return traced(tmp_path_factory.mktemp("loop"), LOOP.replace("TURNS", "200"))
+
+
+def titles(board: Storyboard) -> list[str]:
+    return [step.title for step in board.steps]
+
+
+def everything_once(board: Storyboard) -> bool:
+    shown = Counter(element for step in board.steps for element in step.shows)
+    return shown == Counter(elements(board.scene)) and board.visible(len(board.steps) - 1) == set(shown)
+
+
+def named(board: Storyboard, name: str, step: Step) -> bool:
+    """Whether a box that says `name` appears with a step."""
+    boxes = {
+        box.id: "".join(run.text + run.subscript for line in box.lines[:1] for run in line) for box in board.scene.boxes
+    }
+    return any(boxes.get(element) == name for element in step.shows)
+
+
+def test_lines_of_forward_then_backward_node_by_node(cell: tracer.Graph) -> None:
+    board = draw(cell).storyboard()
+    assert titles(board) == [
+        "line 4 makes x", "line 5 makes prev_h", "line 6 makes W_h", "line 7 makes W_x", "line 9 makes i2h",
+        "line 10 makes h2h", "line 11 makes next_h", "line 12 makes next_h", "line 13 makes loss",
+        "backward begins at loss", "backward through sum", "backward through tanh", "backward through +",
+        "backward through mm", "backward through mm",
+    ]  # fmt: skip
+    assert everything_once(board)
+    assert [step.kind for step in board.steps] == ["forward"] * 9 + ["backward"] * 6
+
+
+def test_a_step_says_what_its_lines_make_and_which_gradient_arrives(cell: tracer.Graph) -> None:
+    board = draw(cell).storyboard()
+    i2h, tanh = board.steps[4], board.steps[11]
+    assert i2h.facts == ("t(x)  10×1", "i2h = mm(W_x, t(x))  20×1")
+    assert tanh.facts[0] == "|grad| 4.47 arrives at next_h"
+    assert tanh.running is not None
+    assert tanh.about is not None
+    assert (i2h.running, tanh.about.first, tanh.running.first) == (type(tanh.about)(0, 9, 9), 12, 14)
+    assert board.listings[0].lines[5].endswith("прошлое состояние")
+
+
+def test_boxes_appear_with_the_line_that_makes_them_and_their_gradients_later(cell: tracer.Graph) -> None:
+    board = draw(cell).storyboard()
+    assert [named(board, name, step) for name, step in zip(("x", "prev_h", "Wh", "Wx", "i2h"), board.steps)] == [
+        True
+    ] * 5
+    for element, number in board.appears.items():
+        if element.endswith("-grad"):
+            assert board.steps[number].kind == "backward"
+            assert board.appears[element.removesuffix("-grad")] < number
+
+
+@pytest.mark.parametrize("by", BY)
+@pytest.mark.parametrize("style", ["data", "operations"])
+def test_everything_appears_exactly_once_however_it_is_told(cell: tracer.Graph, by: str, style: str) -> None:
+    assert everything_once(draw(cell, style=style).storyboard(by=by))
+
+
+@pytest.mark.parametrize(
+    "graph",
+    [tracer.Graph(), graphs.rnn_cell(), graphs.residual_net(2), graphs.Sketch().graph()],
+    ids=["empty", "cell", "net", "nothing"],
+)
+@pytest.mark.parametrize("show", ["", "backward"])
+def test_every_graph_has_a_story(graph: tracer.Graph, show: str) -> None:
+    board = draw(graph, show=show).storyboard()
+    assert board.steps
+    assert everything_once(board)
+
+
+@pytest.mark.parametrize("motion", MOTIONS)
+def test_nothing_moves_from_frame_to_frame(cell: tracer.Graph, motion: str) -> None:
+    board = draw(cell).storyboard(motion=motion)
+    final = {box.id: (box.x, box.y, box.width, box.height) for box in board.scene.boxes}
+    seen = set()
+    for number in range(len(board.steps)):
+        frame = board.frame(number)
+        assert (frame.width, frame.height) == (board.scene.width, board.scene.height)
+        assert all((box.x, box.y, box.width, box.height) == final[box.id] for box in frame.boxes)
+        seen.add(len(frame.boxes))
+    assert seen == {len(final)} if motion == "flow" else len(seen) > 5
+
+
+def test_a_frame_leaves_room_for_a_gradient_that_has_not_arrived(cell: tracer.Graph) -> None:
+    board = draw(cell).storyboard()
+    weight = next(box for box in board.scene.boxes if board.appears.get(f"{box.id}-grad") == len(board.steps) - 1)
+    before = next(box for box in board.frame(9).boxes if box.id == weight.id)
+    after = next(box for box in board.frame(len(board.steps) - 1).boxes if box.id == weight.id)
+    assert len(before.lines) == len(after.lines)
+    assert [run.text for run in before.lines[-1]] == [""]
+    assert after.lines == weight.lines
+    assert after.stroke_width > weight.stroke_width  # it is what the last step is about
+
+
+def test_by_operation_each_has_a_step(cell: tracer.Graph) -> None:
+    told = titles(draw(cell).storyboard(by="op"))
+    assert told[:3] == ["line 9: t", "line 9 makes i2h", "line 10: t"]
+
+
+def test_a_loop_of_a_few_turns_is_told_turn_by_turn(tmp_path: Path) -> None:
+    board = draw(traced(tmp_path, LOOP.replace("TURNS", "3"))).storyboard()
+    assert everything_once(board)
+    forward = [title for step, title in zip(board.steps, titles(board)) if step.kind == "forward"]
+    assert forward[3:9] == [
+        f"t = {turn} · line {line} makes {name}" for turn in (1, 2, 3) for line, name in ((10, "x"), (11, "h"))
+    ]
+    backward = [title for title in titles(board) if "backward through tanh" in title]
+    assert backward == [f"t = {turn} · backward through tanh" for turn in (3, 2, 1)]
+    assert board.steps[-1].kind == "update"
+    assert board.steps[-1].running is not None
+    assert board.steps[-1].running.first == 14
+    weights = {
+        box.id for box in board.scene.boxes if box.lines and box.lines[0][0].text in ("W", "U") and box.kind == "tensor"
+    }
+    assert set(board.steps[-1].updated) == weights
+
+
+def test_a_long_loop_folds_to_its_first_second_and_last_turn(long_loop: tracer.Graph) -> None:
+    board = draw(long_loop).storyboard()
+    assert everything_once(board)
+    assert len(board.steps) <= 30
+    told = titles(board)
+    assert [sum(title.startswith(f"t = {turn} ·") for title in told) for turn in (0, 1, 199)] == [6, 6, 6]
+    assert any("197 more" in title for title in told)
+
+
+def test_a_long_loop_that_is_drawn_whole_folds_in_the_telling(tmp_path: Path) -> None:
+    board = draw(traced(tmp_path, LOOP.replace("TURNS", "40")), level="function").storyboard()
+    assert everything_once(board)
+    assert len(board.steps) <= 30
+    assert "t = 3 … 39: the same lines again" in titles(board)
+
+
+def test_by_timestep_each_turn_is_a_step(long_loop: tracer.Graph, cell: tracer.Graph) -> None:
+    board = draw(long_loop).storyboard(by="timestep")
+    assert {"t = 0", "t = 1", "t = 199"} < set(titles(board))
+    assert "There is no loop here: steps go line by line." in draw(cell).storyboard(by="timestep").remarks
+
+
+def test_by_module_and_without_backward(tmp_path: Path) -> None:
+    board = draw(traced(tmp_path, PERCEPTRON), level="function").storyboard(by="module")
+    assert [title for title in titles(board) if title.startswith("module")] == [
+        "module body.0",
+        "module body.1",
+        "module head",
+    ]
+    assert {step.kind for step in board.steps} == {"forward"}
+    assert board.remarks == ("The program runs no backward: forward steps only.",)
+
+
+def test_a_scalar_program_has_its_way_back(tmp_path: Path) -> None:
+    code = """
+        from tracer.scalar import Value
+        a, b = Value(2.0), Value(-3.0)
+        c = a * b
+        c.backward()
+    """
+    board = draw(traced(tmp_path, code)).storyboard()
+    assert everything_once(board)
+    assert titles(board) == ["line 3 makes a, b", "line 4 makes c", "backward begins at c", "backward through ×"]
+    assert board.steps[-1].facts == ("grad 1 arrives at c", "grad −3 goes on to a", "grad 2 goes on to b")
+
+
+def test_code_that_is_no_longer_what_ran_is_not_shown(tmp_path: Path) -> None:
+    graph = traced(tmp_path, CELL)
+    (tmp_path / "program.py").write_text("import os\n" * 20, encoding="utf-8")
+    import linecache
+
+    linecache.checkcache()
+    listing = draw(graph).storyboard().listings[0]
+    assert not listing.whole
+    assert "import os" not in listing.lines.values()
+    assert listing.lines[9].startswith("i2h = ")
+
+
+def test_a_saved_graph_cannot_have_another_file_read(tmp_path: Path) -> None:
+    (tmp_path / "secret.txt").write_text("\n" * 6 + "secret", encoding="utf-8")
+    sketch = graphs.rnn_cell().to_json().replace('"cell.py"', f'"{tmp_path / "secret.txt"}"')
+    listings = draw(tracer.Graph.from_json(sketch)).storyboard().listings
+    assert all("secret" not in text for listing in listings for text in listing.lines.values())
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        (
+            {"by": "lines"},
+            "unknown kind of step: 'lines' (must be one of line, op, module, timestep); did you mean 'line'?",
+        ),
+        ({"motion": "fly"}, "unknown motion: 'fly' (must be one of build, flow)"),
+        ({"lang": "de"}, "unknown language: 'de' (must be one of en, ru)"),
+    ],
+)
+def test_a_choice_that_is_not_there_names_those_that_are(asked: dict[str, str], message: str) -> None:
+    drawing: Drawing = draw(tracer.Graph())
+    with pytest.raises(RenderError) as caught:
+        drawing.storyboard(**asked)  # type: ignore[arg-type]
+    assert str(caught.value) == message
+
+
+def test_too_many_steps_are_refused_with_what_to_choose(monkeypatch: pytest.MonkeyPatch, cell: tracer.Graph) -> None:
+    monkeypatch.setattr("render.telling.MAX_STEPS", 5)
+    with pytest.raises(RenderError, match=r"15 steps \(at most 5\): choose --by module .* --level module"):
+        draw(cell).storyboard()
+
+
+def test_every_language_has_all_the_words_with_the_same_fields() -> None:
+    def fields(words: str) -> set[str | None]:
+        return {field for _, field, _, _ in Formatter().parse(words) if field is not None}
+
+    for lang, table in WORDS.items():
+        assert list(table) == list(WORDS["en"]), lang
+        assert {key: fields(words) for key, words in table.items()} == {
+            key: fields(words) for key, words in WORDS["en"].items()
+        }
+
+
+def test_the_words_are_in_the_language_asked_for(cell: tracer.Graph) -> None:
+    told = titles(draw(cell).storyboard(lang="ru"))
+    assert told[0] == "строка 4 создаёт x"
+    assert told[-1] == "обратно через mm"
+
+
+def test_a_name_with_braces_is_no_pattern() -> None:
+    s = graphs.Sketch()
+    x = s.value("{0.__class__}", (2,), kind="input")
+    s.call("relu", [x], [s.value("{y}", (2,))], line=3)
+    assert titles(draw(s.graph()).storyboard())[-1] == "line 3 makes {y}"
+
+
+def test_colours_are_blended() -> None:
+    assert blend("#000000", "#ffffff", 0.5) == "#808080"
+    assert blend("#d1410c", "#ffffff", 1.0) == "#d1410c"
