@@ -12,8 +12,9 @@ from render.scene import Anchor, Box, Edge, Label, Point, Scene, Text
 
 HEAD: Final = 7.0  # length and breadth of an arrow's head, in widths of its line
 OVERSHOOT: Final = 7 / 16  # how far the head's point stands beyond the end of the line, in widths of the line
-DOUBLE: Final = 4.0  # from a border to the second one inside
-DASH: Final = (5.0, 4.0)  # line and gap
+_DOUBLE: Final = 4.0  # from a border to the second one inside
+_DASH: Final = (5.0, 4.0)  # line and gap
+_TITLE: Final = (12.0, 20.0, 18.0)  # of a group: from its left edge, from its top to the first base line, to the next
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +58,24 @@ def layers(scene: Scene) -> Iterator[Box | Edge | Line]:
 def lines(box: Box) -> list[Line]:
     """The lines in a box that is placed: centred, or at the top left of a group."""
     if box.kind == "group":
-        return [Line(runs, box.x + box.title + 12, box.y + 20 + 18 * row) for row, runs in enumerate(box.lines) if runs]
+        left, first, step = (box.scale * length for length in _TITLE)
+        x, y = box.x + box.title + left, box.y + first
+        return [Line(runs, x, y + step * row) for row, runs in enumerate(box.lines) if runs]
     if box.across:
         (baseline,) = text.baselines(box.lines[:1], box.y, box.height)
         return [Line(runs, (left + right) / 2, baseline, "middle", right - left) for runs, left, right in _cells(box)]
     middle, rows = box.x + box.width / 2, text.baselines(box.lines, box.y, box.height)
     return [Line(runs, middle, y, "middle", box.width) for runs, y in zip(box.lines, rows, strict=True) if runs]
+
+
+def inner(box: Box) -> float:
+    """How far from its border the second one runs inside."""
+    return _DOUBLE * box.scale
+
+
+def dashes(item: Box | Edge) -> tuple[float, float]:
+    """Line and gap, where it is dashed."""
+    return _DASH[0] * item.scale, _DASH[1] * item.scale
 
 
 def cell_width(runs: Iterable[Text]) -> float:

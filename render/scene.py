@@ -30,6 +30,7 @@ class Text:
         color: Six-digit hex colour.
         bold: Whether it is set in the bold weight.
         subscript: Set below the base line after `text`, for names such as `W_h`.
+        subscript_size: Font size of the subscript.
         width: Advance of text and subscript together, from the shipped metrics.
         gradient: Whether it states a gradient: what is told step by step shows it once that has arrived.
     """
@@ -39,6 +40,7 @@ class Text:
     color: str
     bold: bool = False
     subscript: str = ""
+    subscript_size: float = 0.0
     width: float = 0.0
     gradient: bool = False
 
@@ -66,6 +68,7 @@ class Box:
         x: Left edge, set by layout.
         y: Top edge, set by layout.
         title: Of a group: how far from its left edge the room for its title begins, set by layout.
+        scale: Of its details (corners, dashes, second border) to their usual size; set where it is fitted to a page.
     """
 
     id: str
@@ -86,6 +89,7 @@ class Box:
     x: float = 0.0
     y: float = 0.0
     title: float = 0.0
+    scale: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +113,7 @@ class Edge:
             led from `head` to `tail`.
         tooltip: Longer text for formats that have one.
         path: Set by layout: the start, then three points for each cubic Bezier piece (two controls and its end).
+        scale: Of its dashes to their usual size; set where it is fitted to a page.
     """
 
     id: str
@@ -126,6 +131,7 @@ class Edge:
     against: bool = False
     tooltip: str = ""
     path: tuple[Point, ...] = ()
+    scale: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

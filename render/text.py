@@ -14,7 +14,8 @@ from render import metrics
 from render.scene import Text
 
 MAX_LABEL: Final = 24  # characters in one line of a box; more do not read on a slide
-SUBSCRIPT_SCALE: Final = 12 / 17
+_SUBSCRIPT_SCALE: Final = 12 / 17
+LEAST: Final = 12.0  # font size of the smallest text there is, subscripts included
 SUBSCRIPT_DROP: Final = 0.24  # below the base line, in sizes of the text before it
 
 _WIDTHS: Final = {
@@ -52,8 +53,9 @@ def _unlisted(character: str, default: int) -> int:
 
 def run(text: str, size: float, color: str, *, bold: bool = False, subscript: str = "") -> Text:
     """A measured run of text."""
-    advance = width(text, size, bold=bold) + width(subscript, size * SUBSCRIPT_SCALE, bold=bold)
-    return Text(text=text, size=size, color=color, bold=bold, subscript=subscript, width=round(advance, 2))
+    small = max(LEAST, round(size * _SUBSCRIPT_SCALE, 2)) if subscript else 0.0
+    advance = width(text, size, bold=bold) + width(subscript, small, bold=bold)
+    return Text(text, size, color, bold, subscript, small, round(advance, 2))
 
 
 def name_run(name: str, size: float, color: str, *, limit: int = MAX_LABEL) -> Text:

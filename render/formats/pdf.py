@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from render import text
 from render.formats import register
 from render.layout.outline import corner_radius
-from render.painting import DASH, DOUBLE, Line, head, layers, lines, pieces, rules
+from render.painting import Line, dashes, head, inner, layers, lines, pieces, rules
 from render.scene import Box, Edge, Scene
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class _Page:
         self.canvas.setFillColorRGB(*_color(box.fill))
         self._outline(box, 0.0, box.stroke_width)
         if box.double:
-            self._outline(box, DOUBLE, 1.0)
+            self._outline(box, inner(box), box.scale)
         for x in rules(box):
             self.canvas.line(x, self.height - box.y, x, self.height - box.y - box.height)
         for line in lines(box):
@@ -87,7 +87,7 @@ class _Page:
     def _outline(self, box: Box, inset: float, width: float) -> None:
         self.canvas.setStrokeColorRGB(*_color(box.stroke))
         self.canvas.setLineWidth(width)
-        self._dash(box.dashed)
+        self._dash(box)
         left, bottom = box.x + inset, self.height - box.y - box.height + inset
         sides = (box.width - 2 * inset, box.height - 2 * inset)
         radius = max(0.0, corner_radius(box) - inset)
@@ -100,7 +100,7 @@ class _Page:
         self.canvas.setStrokeColorRGB(*_color(edge.color))
         self.canvas.setFillColorRGB(*_color(edge.color))
         self.canvas.setLineWidth(edge.width)
-        self._dash(edge.dashed)
+        self._dash(edge)
         path = self.canvas.beginPath()
         path.moveTo(edge.path[0][0], self.height - edge.path[0][1])
         for piece in pieces(edge):
@@ -114,13 +114,13 @@ class _Page:
         path.close()
         self.canvas.drawPath(path, stroke=0, fill=1)
 
-    def _dash(self, dashed: bool) -> None:
-        self.canvas.setDash(list(DASH) if dashed else [])
+    def _dash(self, item: Box | Edge) -> None:
+        self.canvas.setDash(list(dashes(item)) if item.dashed else [])
 
     def _text(self, line: Line) -> None:
         x, y = line.left, self.height - line.y
         for run in line.runs:
-            small = run.size * text.SUBSCRIPT_SCALE
+            small = run.subscript_size
             self.canvas.setFillColorRGB(*_color(run.color))
             x = self._words(run.text, x, y, run.size, run.bold)
             x = self._words(run.subscript, x, y - run.size * text.SUBSCRIPT_DROP, small, run.bold)

@@ -12,7 +12,7 @@ from render import text
 from render.embedding import metadata
 from render.formats import register
 from render.layout.outline import corner_radius
-from render.painting import DASH, DOUBLE, HEAD, Line, layers, lines, number, pieces, rules
+from render.painting import HEAD, Line, dashes, inner, layers, lines, number, pieces, rules
 from render.scene import Box, Edge, Point, Scene, Text
 from render.statements import Statements
 
@@ -119,7 +119,7 @@ def _marker_id(color: str, prefix: str) -> str:
 def _box(box: Box, prefix: str) -> str:
     parts = [f'<g id="{prefix}-{box.id}" class="{box.kind}">', _tooltip(box.tooltip), _outline(box, 0.0)]
     if box.double:
-        parts.append(_outline(box, DOUBLE))
+        parts.append(_outline(box, inner(box)))
     if box.across:
         parts.append(_rules(box))
     return "".join((*parts, *map(_text, lines(box)), "</g>"))
@@ -134,11 +134,11 @@ def _outline(box: Box, inset: float) -> str:
     """The border; with an inset, the second one inside."""
     width, height = box.width - 2 * inset, box.height - 2 * inset
     radius = max(0.0, corner_radius(box) - inset)
-    fill, line = ("none", 1.0) if inset else (box.fill, box.stroke_width)
+    fill, line = ("none", box.scale) if inset else (box.fill, box.stroke_width)
     return (
         f'<rect x="{number(box.x + inset)}" y="{number(box.y + inset)}" width="{number(width)}" '
         f'height="{number(height)}"{_attribute("rx", radius)} fill="{fill}" stroke="{box.stroke}" '
-        f'stroke-width="{number(line)}"{_dash(box.dashed)}/>'
+        f'stroke-width="{number(line)}"{_dash(box)}/>'
     )
 
 
@@ -170,7 +170,7 @@ def _run(run: Text) -> str:
         words = "\u00a0" + words.lstrip(" ")
     if not run.subscript:
         return words
-    size, drop = number(run.size * text.SUBSCRIPT_SCALE), number(run.size * text.SUBSCRIPT_DROP)
+    size, drop = number(run.subscript_size), number(run.size * text.SUBSCRIPT_DROP)
     return f'{words}<tspan dy="{drop}" font-size="{size}">{escape(run.subscript)}</tspan>'
 
 
@@ -180,7 +180,7 @@ def _run(run: Text) -> str:
 def _edge(edge: Edge, prefix: str) -> str:
     return (
         f'<path id="{prefix}-{edge.id}" class="{edge.kind}" d="{_path(edge)}" fill="none" stroke="{edge.color}" '
-        f'stroke-width="{number(edge.width)}"{_dash(edge.dashed)} marker-end="url(#{_marker_id(edge.color, prefix)})">'
+        f'stroke-width="{number(edge.width)}"{_dash(edge)} marker-end="url(#{_marker_id(edge.color, prefix)})">'
         f"{_tooltip(edge.tooltip)}</path>"
     )
 
@@ -205,8 +205,8 @@ def _tooltip(words: str) -> str:
     return f"<title>{escape(text.elide(words, _MAX_TOOLTIP))}</title>" if words else ""
 
 
-def _dash(dashed: bool) -> str:
-    return f' stroke-dasharray="{" ".join(map(number, DASH))}"' if dashed else ""
+def _dash(item: Box | Edge) -> str:
+    return f' stroke-dasharray="{" ".join(map(number, dashes(item)))}"' if item.dashed else ""
 
 
 def _attribute(name: str, value: float) -> str:

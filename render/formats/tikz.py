@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 from render import text
 from render.formats import register
 from render.layout.outline import corner_radius
-from render.painting import DASH, DOUBLE, Line, head, layers, lines, number, pieces, rules
-from render.scene import Box, Edge, Point, Scene
+from render.painting import Line, dashes, head, inner, layers, lines, number, pieces, rules
+from render.scene import Box, Edge, Point, Scene, Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -100,7 +100,7 @@ class _Writer:
     def _box(self, box: Box) -> str:
         rows = [self._outline(box, 0.0)]
         if box.double:
-            rows.append(self._outline(box, DOUBLE))
+            rows.append(self._outline(box, inner(box)))
         for x in rules(box):
             style = f"draw={_color(box.stroke)},line width={self._length(box.stroke_width)}"
             rows.append(f"\\path[{style}] {self.at((x, box.y))} -- {self.at((x, box.y + box.height))};")
@@ -108,35 +108,36 @@ class _Writer:
 
     def _outline(self, box: Box, inset: float) -> str:
         radius = max(0.0, corner_radius(box) - inset)
-        style = [f"draw={_color(box.stroke)}", f"line width={self._length(1.0 if inset else box.stroke_width)}"]
+        style = [f"draw={_color(box.stroke)}", f"line width={self._length(box.scale if inset else box.stroke_width)}"]
         style += [] if inset else [f"fill={_color(box.fill)}"]
         style += [f"rounded corners={self._length(radius)}"] if radius else []
-        style += [self._dash()] if box.dashed else []
+        style += [self._dash(box)] if box.dashed else []
         first, last = (box.x + inset, box.y + inset), (box.x + box.width - inset, box.y + box.height - inset)
         return f"\\path[{','.join(style)}] {self.at(first)} rectangle {self.at(last)};"
 
     def _edge(self, edge: Edge) -> str:
         style = [f"draw={_color(edge.color)}", f"line width={self._length(edge.width)}"]
         if edge.dashed:
-            style.append(self._dash())
+            style.append(self._dash(edge))
         way = "".join(f" .. controls {self.at(a)} and {self.at(b)} .. {self.at(end)}" for a, b, end in pieces(edge))
         corners = " -- ".join(map(self.at, head(edge)))
         arrow = f"\\fill[{_color(edge.color)}] {corners} -- cycle;"
         return f"\\path[{','.join(style)}] {self.at(edge.path[0])}{way};\n{arrow}"
 
-    def _dash(self) -> str:
-        return f"dash pattern=on {self._length(DASH[0])} off {self._length(DASH[1])}"
+    def _dash(self, item: Box | Edge) -> str:
+        line, gap = map(self._length, dashes(item))
+        return f"dash pattern=on {line} off {gap}"
 
     def _text(self, line: Line) -> str:
         anchor = {"start": "base west", "middle": "base", "end": "base east"}[line.anchor]
-        runs = "".join(self._run(run.text, run.subscript, run.size, run.color, run.bold) for run in line.runs)
+        runs = "".join(map(self._run, line.runs))
         return f"\\node[anchor={anchor}] at {self.at((line.x, line.y))} {{{runs}}};"
 
-    def _run(self, words: str, subscript: str, size: float, color: str, bold: bool) -> str:
-        small, drop = self._size(size * text.SUBSCRIPT_SCALE), self._length(size * text.SUBSCRIPT_DROP)
-        below = f"\\raisebox{{-{drop}}}{{{small}{escape(subscript)}}}" if subscript else ""
-        weight = "\\bfseries{}" if bold else ""
-        return f"{{{self._size(size)}{weight}\\color{{{_color(color)}}}{escape(words)}{below}}}"
+    def _run(self, run: Text) -> str:
+        small, drop = self._size(run.subscript_size), self._length(run.size * text.SUBSCRIPT_DROP)
+        below = f"\\raisebox{{-{drop}}}{{{small}{escape(run.subscript)}}}" if run.subscript else ""
+        weight = "\\bfseries{}" if run.bold else ""
+        return f"{{{self._size(run.size)}{weight}\\color{{{_color(run.color)}}}{escape(run.text)}{below}}}"
 
     def _size(self, size: float) -> str:
         return f"\\fontsize{{{self._length(size)}}}{{{self._length(1.2 * size)}}}\\selectfont{{}}"

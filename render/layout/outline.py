@@ -17,9 +17,9 @@ NEAR: Final = 3.0  # a point this near to two sides is at the corner
 def corner_radius(box: Box) -> float:
     """Radius of a box's corners; formats draw them with it."""
     if box.outline == "pill":
-        return min(PILL, box.width / 2, box.height / 2)
+        return min(PILL * box.scale, box.width / 2, box.height / 2)
     if box.outline == "rounded":
-        return min(ROUNDED, box.width / 2, box.height / 2)
+        return min(ROUNDED * box.scale, box.width / 2, box.height / 2)
     return 0.0
 
 
