@@ -15,6 +15,7 @@ from render.compose import compose
 from render.errors import RenderError
 from render.layout import EngineMissing, LayoutTimeout, place
 from render.options import Options
+from render.page import Target, printed
 from render.scene import Scene
 from render.views.levels import select
 from tracer.graph import Graph
@@ -32,18 +33,24 @@ class Drawing:
         graph: As it was captured.
         options: What was asked for, checked.
         extra: Options of a single format (`scale` of PNG).
+        drawn: What is drawn of the graph, where that is known better than the options say it (`render.fit`).
+        page: The page that the picture is to be as large as; None for one as large as the picture needs.
         told: What came up while the picture was made.
     """
 
     graph: Graph
     options: Options
     extra: Mapping[str, Any] = field(default_factory=dict)
+    drawn: Graph | None = None
+    page: Target | None = None
     told: list[str] = field(default_factory=list, init=False, repr=False, compare=False)
 
     @cached_property
     def view(self) -> Graph:
         """The part of the graph that is drawn, at the level that is drawn."""
         options = self.options
+        if self.drawn is not None:
+            return self.drawn
         with collector_paused():
             return select(
                 self.graph, level=options.level, depth=options.depth, items=options.items("data"), views=options.view
@@ -79,6 +86,12 @@ class Drawing:
             RenderError: The layout engine is not installed.
         """
         placed = self._placed()
+        if self.page is not None:
+            return printed(placed, self.page, self._dressed)
+        return self._dressed(placed)
+
+    def _dressed(self, placed: Scene) -> Scene:
+        """A placed scene with its legend and notes."""
         return annotate(placed, self.options.theme, self.notes, self.error)
 
     def storyboard(

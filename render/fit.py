@@ -1,0 +1,156 @@
+"""Fits a drawing to a page: of its drawings, the one with the most detail that can be read there.
+
+The user's own choices stay. What was left open is tried in turn: the direction, tensors as boxes or operations alone,
+what repeats drawn once, small things left out, modules closed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Final
+
+from render.compose import choose_style
+from render.drawing import Drawing
+from render.errors import RenderError
+from render.options import DIRECTIONS
+from render.page import Target, smallest
+from render.scene import Scene
+from render.views.auto import auto, count_boxes
+from render.views.fold import fold
+from render.views.levels import select
+from render.views.roll import roll
+from render.views.skip import skip
+from tracer.graph import Graph
+
+_FEWER: Final = 0.8  # boxes of one try to those of the one before
+_BETTER: Final = 1.2  # how much larger the text must be for the figure to be turned
+_RANK_GAP, _BOX_GAP = 24.0, 16.0  # free beside a box, along and across the flow: less than layout ever leaves
+_FULL: Final = 0.6  # of a page is covered by boxes at most; the rest is what the arrows need
+
+
+def fitted(drawing: Drawing, *targets: Target) -> Drawing:
+    """The drawing with the most detail that can be read on a page.
+
+    Args:
+        drawing: A graph with the user's options; those that were chosen stay.
+        *targets: Pages, tried in their order with each drawing.
+
+    Returns:
+        A drawing whose scene has exactly the page's size, in pixels of 1/96 inch, and no text below the least size.
+        What was folded, closed or left out for that is one sentence in its `notes`.
+
+    Raises:
+        RenderError: None fits; the message says what the user can do.
+    """
+    smaller = drawing
+    for smaller in _ladder(drawing):
+        for target in targets:
+            rivals = [each for each in _turned(smaller, target) if fits(each, target)]
+            if rivals:
+                return _best(rivals)
+    raise RenderError(_refusal(drawing, smaller, targets))
+
+
+def fits(drawing: Drawing, target: Target) -> bool:
+    """Whether all text of a drawing can be read on its page; no layout where counts already tell that it cannot."""
+    return may_fit(drawing.composed, target) and smallest(drawing.scene) >= target.least
+
+
+def may_fit(scene: Scene, target: Target) -> bool:
+    """Whether the boxes of a scene that is not placed, and the longest way through them, are not too large for a page.
+
+    Args:
+        scene: As composed.
+        target: The page.
+    """
+    width, height = (side / target.scale for side in target.room)
+    across = scene.direction == "LR"
+    along, aside = (width, height) if across else (height, width)
+    boxes = [box for box in scene.boxes if box.kind != "group"]
+    sizes = {box.id: (box.width, box.height) if across else (box.height, box.width) for box in boxes}
+    if any(length > along or breadth > aside for length, breadth in sizes.values()):
+        return False
+    area = sum((length + _RANK_GAP) * (breadth + _BOX_GAP) for length, breadth in sizes.values())
+    if area > _FULL * (along + _RANK_GAP) * (aside + _BOX_GAP):
+        return False
+    ends = {name: length for name, (length, _) in sizes.items()}
+    for edge in scene.edges:  # in the order of the run, so that a tail is settled before its head is
+        if edge.kind == "value" and not edge.back and not edge.against:
+            ends[edge.head] = max(ends[edge.head], ends[edge.tail] + _RANK_GAP + sizes[edge.head][0])
+    return max(ends.values(), default=0.0) <= along
+
+
+def _turned(drawing: Drawing, target: Target) -> list[Drawing]:
+    """The drawing on a page in its own direction, and in the other unless the user chose one."""
+    own = drawing.composed.direction
+    free = drawing.options.direction is None and not drawing.options.theme.direction
+    directions = sorted(DIRECTIONS, key=lambda each: each != own) if free else [own]
+    return [replace(drawing, page=target, options=replace(drawing.options, direction=each)) for each in directions]
+
+
+def _best(rivals: Sequence[Drawing]) -> Drawing:
+    """The first, unless another has much larger text."""
+    return max(rivals, key=lambda each: smallest(each.scene) / (1.0 if each is not rivals[0] else 1 / _BETTER))
+
+
+def _ladder(drawing: Drawing) -> Iterator[Drawing]:
+    """What can be drawn of the graph, from the most detail to the least."""
+    for view in _views(drawing):
+        yield from _trimmed(replace(drawing, drawn=view))
+
+
+def _views(drawing: Drawing) -> Iterator[Graph]:
+    """The graph whole, with what repeats drawn once, then with more and more modules closed.
+
+    Where the user said what is to be drawn, that alone.
+    """
+    options = drawing.options
+    if drawing.drawn is not None or options.view or options.level != "auto" or options.depth is not None:
+        yield drawing.view
+        return
+    whole = select(drawing.graph, level="function", items=options.items("data"))
+    yield whole
+    once = fold(roll(whole))
+    if once is not whole:
+        yield once
+    least = count = count_boxes(once)
+    while count > 1:
+        count = int(_FEWER * count)
+        closed = auto(once, boxes=count)
+        if count_boxes(closed) < least:
+            least = count_boxes(closed)
+            yield closed
+
+
+def _trimmed(drawing: Drawing) -> Iterator[Drawing]:
+    """A drawing whole, then with small things left out, tensors last."""
+    yield _noted(drawing, ())
+    bare = replace(drawing, drawn=skip(drawing.view)) if "views" not in drawing.options.show else drawing
+    less = "what only shows a tensor in another form is left out"
+    if len(bare.view.nodes) < len(drawing.view.nodes):
+        yield _noted(bare, (less,))
+    left_out = (less,) if len(bare.view.nodes) < len(drawing.view.nodes) else ()
+    options = drawing.options
+    if options.style is None and choose_style(drawing.view, options) == "data":
+        tensors = "tensors are not drawn as boxes"
+        yield _noted(replace(drawing, options=replace(options, style="operations")), (tensors,))
+        if left_out:
+            yield _noted(replace(bare, options=replace(options, style="operations")), (*left_out, tensors))
+
+
+def _noted(drawing: Drawing, left_out: Sequence[str]) -> Drawing:
+    """The drawing with one sentence on all that was done to make it small."""
+    told = [str(note).partition("; --")[0] for note in drawing.view.meta.get("notes", ())]
+    words = "; ".join((*told, *left_out))
+    meta = {**drawing.view.meta, "notes": (f"to fit: {words}; --split draws all of it",) if words else ()}
+    return replace(drawing, drawn=replace(drawing.view, meta=meta))
+
+
+def _refusal(drawing: Drawing, smallest_one: Drawing, targets: Sequence[Target]) -> str:
+    boxes = sum(box.kind != "group" for box in smallest_one.composed.boxes)
+    return (
+        f"{drawing.graph.name} does not fit {' or '.join(map(str, targets))}: "
+        f"drawn as small as can be it still has {boxes:,} boxes; "
+        "add --split for several figures, or take a larger --size"
+    )

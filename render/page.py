@@ -1,0 +1,160 @@
+"""Pages: how large a figure is to be, how small its text may get there, and a placed scene scaled to that."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Final
+
+from render.scene import Box, Edge, Label, Point, Scene, Text
+from render.text import LEAST
+
+INCH: Final = 96.0  # pixels of a scene
+POINT: Final = INCH / 72
+LARGEST: Final = 200.0  # inches, the side of the largest page that readers of PDF show
+_SPREAD: Final = 0.8  # of the largest size of text: the smallest gets no larger where a figure is enlarged
+_FINE: Final = 10_000  # steps of a scale in one: a size that is just met is met after rounding, too
+_ROUNDS: Final = 12  # of scaling down until what stands under the figure has its place too
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A page that a figure is to be fitted to.
+
+    Attributes:
+        width: In inches.
+        height: In inches.
+        least: Points of the smallest text there may be, as printed; subscripts included.
+        most: Points of the largest; 0 for twice `least`.
+        short: Whether the page becomes as high as the figure needs, `height` at most.
+    """
+
+    width: float
+    height: float
+    least: float
+    most: float = 0.0
+    short: bool = False
+
+    @property
+    def largest(self) -> float:
+        """Points of the largest text."""
+        return self.most or 2 * self.least
+
+    @property
+    def room(self) -> Point:
+        """Width and height in pixels."""
+        return self.width * INCH, self.height * INCH
+
+    @property
+    def scale(self) -> float:
+        """The least scale at which the smallest text of a scene that is not scaled yet can be read."""
+        return math.ceil(_FINE * self.least * POINT / LEAST) / _FINE
+
+    def __str__(self) -> str:
+        """As it is told: `13.33 × 7.5 in with text from 12 pt`."""
+        high = f"{self.height:.4g} in" + (" at most" if self.short else "")
+        return f"{self.width:.4g} × {high} with text from {self.least:g} pt"
+
+
+def printed(placed: Scene, target: Target, dress: Callable[[Scene], Scene]) -> Scene:
+    """A placed scene as large as it can be on a page, in the middle of it.
+
+    Args:
+        placed: As layout gave it.
+        target: The page. Where the scene does not fit at the least size of text it gets smaller than that.
+        dress: Adds title, legend and notes to a scene; it is given one as wide as the page.
+    """
+    width, height = target.room
+    scale = max(target.scale, _SPREAD * target.largest * POINT / LEAST)
+    scale = min(scale, width / max(placed.width, 1.0), height / max(placed.height, 1.0))
+    for _ in range(_ROUNDS):
+        scale = math.floor(_FINE * scale) / _FINE
+        dressed = dress(_centred(placed, width / scale, placed.height))
+        over = max(dressed.width * scale / width, dressed.height * scale / height)
+        if over <= 1.0 + 1e-9:
+            break
+        scale *= min(0.995, 1 / over)
+    page = _centred(dressed, width / scale, dressed.height if target.short else height / scale)
+    return replace(
+        _scaled(page, scale, target.largest * POINT),
+        width=round(width, 2),
+        height=round(dressed.height * scale if target.short else height, 2),
+    )
+
+
+def smallest(scene: Scene) -> float:
+    """Points of the smallest text in a scene, as printed; infinite where there is none."""
+    sizes = (size for run in runs(scene) for size in (run.size, run.subscript_size) if size)
+    return min(sizes, default=math.inf) / POINT
+
+
+def runs(scene: Scene) -> Iterator[Text]:
+    """Every run of text in a scene."""
+    for box in scene.boxes:
+        for line in box.lines:
+            yield from line
+    yield from (edge.label for edge in scene.edges if edge.label is not None)
+    for label in scene.labels:
+        yield from label.runs
+
+
+def _centred(scene: Scene, width: float, height: float) -> Scene:
+    """The scene in the middle of a larger one."""
+    x, y = max(0.0, width - scene.width) / 2, max(0.0, height - scene.height) / 2
+    return replace(_moved(scene, 1.0, x, y), width=max(width, scene.width), height=max(height, scene.height))
+
+
+def _moved(scene: Scene, scale: float, x: float, y: float) -> Scene:
+    """The scene with every place `p` at `scale * p + (x, y)`, and sizes of boxes to match."""
+
+    def at(point: Point) -> Point:
+        return round(scale * point[0] + x, 2), round(scale * point[1] + y, 2)
+
+    def box(each: Box) -> Box:
+        (left, top), (right, bottom) = at((each.x, each.y)), at((each.x + each.width, each.y + each.height))
+        width, height = round(right - left, 2), round(bottom - top, 2)
+        return replace(each, x=left, y=top, width=width, height=height, title=round(scale * each.title, 2))
+
+    def edge(each: Edge) -> Edge:
+        return replace(each, path=tuple(map(at, each.path)), label_at=at(each.label_at))
+
+    def label(each: Label) -> Label:
+        where = at((each.x, each.y))
+        return replace(each, x=where[0], y=where[1])
+
+    return replace(
+        scene,
+        boxes=tuple(map(box, scene.boxes)),
+        edges=tuple(map(edge, scene.edges)),
+        samples=tuple(map(edge, scene.samples)),
+        labels=tuple(map(label, scene.labels)),
+    )
+
+
+def _scaled(scene: Scene, scale: float, most: float) -> Scene:
+    """The scene larger or smaller, its text of `most` pixels at most."""
+
+    def text(run: Text) -> Text:
+        own = min(scale, most / run.size)
+        small = min(own, most / run.subscript_size) * run.subscript_size if run.subscript_size else 0.0
+        return replace(
+            run, size=round(own * run.size, 4), subscript_size=round(small, 4), width=round(own * run.width, 2)
+        )
+
+    def box(each: Box) -> Box:
+        lines = tuple(tuple(map(text, line)) for line in each.lines)
+        return replace(each, lines=lines, scale=scale * each.scale, stroke_width=round(scale * each.stroke_width, 3))
+
+    def edge(each: Edge) -> Edge:
+        label = None if each.label is None else text(each.label)
+        return replace(each, label=label, scale=scale * each.scale, width=round(scale * each.width, 3))
+
+    moved = _moved(scene, scale, 0.0, 0.0)
+    return replace(
+        moved,
+        boxes=tuple(map(box, moved.boxes)),
+        edges=tuple(map(edge, moved.edges)),
+        samples=tuple(map(edge, moved.samples)),
+        labels=tuple(replace(each, runs=tuple(map(text, each.runs))) for each in moved.labels),
+    )

@@ -1,0 +1,104 @@
+"""Figures fitted to a page: of exactly its size, everything inside, no text smaller than was asked for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from render import Drawing, RenderError, draw
+from render.fit import fitted, may_fit
+from render.page import Target, runs, smallest
+from render.scene import Scene
+from tests.geometry import problems, rect
+from tests.graphs import Sketch, rnn_cell
+from tracer.graph import Graph
+
+SLIDE = Target(40 / 3, 7.5, 12)
+COLUMN = Target(3.35, 9, 7, most=9, short=True)
+
+
+def chain(length: int, *, named: bool = True) -> Graph:
+    """`tanh` and `exp` by turns, outside of all modules, so that nothing can be closed."""
+    s = Sketch()
+    value = s.value("x", (4, 4), kind="input")
+    for number in range(length):
+        made = s.value(f"y{number}" if named else None, (4, 4))
+        s.call(("tanh", "exp", "relu")[number * number % 3], [value], [made], line=number + 1)
+        value = made
+    return s.graph(outputs=[value])
+
+
+def model(layers: int) -> Graph:
+    """A module with modules in it, each with three operations that differ from those of its neighbours."""
+    s = Sketch()
+    value = s.value("x", (8, 16), kind="input")
+    root = s.scope("", "module", "Net")
+    for number in range(layers):
+        layer = s.scope(f"part{number}", "module", f"Part{number}", parent=root)
+        for op in ("linear", "relu", ("tanh", "exp", "sigmoid")[number % 3]):
+            made = s.value(None, (8, 16 + number))
+            s.call(op, [value], [made], parent=layer)
+            value = made
+    return s.graph("Net", outputs=[value])
+
+
+def assert_fitted(drawing: Drawing, target: Target) -> None:
+    scene = drawing.scene
+    assert scene.width == pytest.approx(target.width * 96, abs=0.01)
+    if target.short:
+        assert scene.height <= target.height * 96 + 0.01
+    else:
+        assert scene.height == pytest.approx(target.height * 96, abs=0.01)
+    assert smallest(scene) >= target.least
+    assert max((run.size for run in runs(scene)), default=0.0) <= target.largest * 96 / 72 + 0.01
+    assert problems(scene) == []
+    assert_inside(scene)
+
+
+def assert_inside(scene: Scene) -> None:
+    for box in scene.boxes:
+        left, top, right, bottom = rect(box)
+        assert left >= 0 and top >= 0 and right <= scene.width and bottom <= scene.height
+    for edge in (*scene.edges, *scene.samples):
+        assert all(0 <= x <= scene.width and 0 <= y <= scene.height for x, y in edge.path)
+    for label in scene.labels:
+        assert label.x >= 0 and label.x + sum(run.width for run in label.runs) <= scene.width
+        assert 0 <= label.y <= scene.height
+
+
+@pytest.mark.parametrize("target", [SLIDE, COLUMN, Target(7, 9, 7, 9, short=True), Target(20, 20, 24)], ids=str)
+@pytest.mark.parametrize("graph", [rnn_cell(), chain(3), model(2), model(12), Graph()], ids=lambda graph: graph.name)
+def test_figures_have_the_size_of_the_page_and_text_that_can_be_read(graph: Graph, target: Target) -> None:
+    assert_fitted(fitted(draw(graph), target), target)
+
+
+def test_what_fits_is_drawn_whole_and_without_a_word() -> None:
+    drawing = fitted(draw(chain(3)), SLIDE)
+    assert drawing.notes == ()
+    assert drawing.view.nodes == draw(chain(3)).view.nodes
+
+
+def test_modules_are_closed_until_it_fits_and_one_sentence_says_so() -> None:
+    drawing = fitted(draw(model(30)), SLIDE)
+    (note,) = drawing.notes
+    assert note.startswith("to fit: closed ")
+    assert "modules" in note
+
+
+def test_of_several_pages_the_first_that_fits_is_taken() -> None:
+    drawing = fitted(draw(rnn_cell()), Target(1, 1, 12), Target(20, 10, 12), Target(40, 20, 12))
+    assert drawing.scene.width == 20 * 96
+
+
+def test_what_the_user_chose_stays() -> None:
+    options: dict[str, Any] = {"level": "function", "direction": "TB", "style": "operations"}
+    drawing = fitted(draw(chain(3), **options), Target(8, 20, 7))
+    assert (drawing.scene.direction, drawing.options.style) == ("TB", "operations")
+    with pytest.raises(RenderError, match="does not fit 8 × 3 in with text from 7 pt: .* 12 boxes; add --split"):
+        fitted(draw(chain(10), **options), Target(8, 3, 7))
+
+
+def test_counts_alone_refuse_what_is_far_too_large() -> None:
+    assert not may_fit(draw(chain(2000), level="function").composed, SLIDE)
+    assert may_fit(draw(chain(3)).composed, SLIDE)
