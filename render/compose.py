@@ -15,6 +15,7 @@ from render import text, tooltips
 from render.families import family, is_view
 from render.groups import Groups
 from render.labels import Lines, Wording
+from render.layout.outline import STACK
 from render.options import Options, Style
 from render.painting import cell_width
 from render.scene import Box, Direction, Edge, Outline, Scene
@@ -287,8 +288,9 @@ class _Draft:
         return self.theme.tensors["output" if ended else value.kind]
 
     def _operation(self, node: Node) -> Box:
-        lines = self.words.operation(node)
+        lines, stacked = self.words.operation(node), self.words.is_stacked(node)
         width, height = operation_size(lines, self.style)
+        behind = STACK if stacked else 0.0
         failed, backward = node.error is not None, node.phase == "backward"
         stroke = self.theme.error if failed else self.theme.gradient if backward else self.theme.operation.stroke
         return Box(
@@ -300,10 +302,11 @@ class _Draft:
             stroke=stroke,
             stroke_width=3.0 if failed else self.theme.operation.width,
             dashed=self.theme.operation.dashed,
+            stacked=stacked,
             tooltip=tooltips.operation(self.graph, node),
             group=self.groups.of_node(node.id),
-            width=width,
-            height=height,
+            width=width + behind,
+            height=height + behind,
         )
 
     def _fill(self, node: Node) -> str:

@@ -12,7 +12,7 @@ from render.scene import Box
 from render.views.backward import is_mirrored
 from render.views.closing import is_closed_module
 from render.views.counts import parameters
-from render.views.merging import carried, step
+from render.views.merging import alike, carried, step
 from tracer.graph import Graph, Scope
 
 Path = tuple[int, ...]
@@ -107,6 +107,7 @@ class Groups:
             stroke=paint.stroke,
             stroke_width=paint.width,
             dashed=paint.dashed,
+            stacked=bool(alike(scope)),
             tooltip=text.clean(f"{scope.name} {scope.type}"),
             group=parent,
             order=first.get(f"s{scope.id}", 0),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from render import text
+from render.layout.outline import sheets
 from render.scene import Anchor, Box, Edge, Label, Point, Scene, Text
 
 HEAD: Final = 7.0  # length and breadth of an arrow's head, in widths of its line
@@ -47,9 +48,9 @@ def layers(scene: Scene) -> Iterator[Box | Edge | Line]:
 
     The lines in a box belong to it (`lines`).
     """
-    yield from (box for box in scene.boxes if box.kind == "group")
+    yield from (sheet for box in scene.boxes if box.kind == "group" for sheet in sheets(box))
     yield from (edge for edge in reversed(scene.edges) if edge.path)  # gradients lie under the ways of values
-    yield from (box for box in scene.boxes if box.kind != "group")
+    yield from (sheet for box in scene.boxes if box.kind != "group" for sheet in sheets(box))
     yield from (beside(edge, edge.label) for edge in scene.edges if edge.label is not None)
     yield from (edge for edge in scene.samples if edge.path)
     yield from (below(label) for label in scene.labels)

@@ -60,6 +60,7 @@ class Box:
         double: Whether a second border runs inside (the loss).
         dashed: Whether the border is dashed.
         across: Whether the lines stand side by side, with rules between them.
+        stacked: Whether the borders of two more boxes look out behind it: it stands for several that are alike.
         tooltip: Longer text for formats that have one.
         group: Id of the group box it lies in; None at the top.
         order: Where it stands in the author's code: a hint for ties in the layout.
@@ -81,6 +82,7 @@ class Box:
     double: bool = False
     dashed: bool = False
     across: bool = False
+    stacked: bool = False
     tooltip: str = ""
     group: str | None = None
     order: int = 0

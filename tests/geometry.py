@@ -6,7 +6,7 @@ from bisect import bisect_left, bisect_right
 from math import dist, hypot
 from typing import TYPE_CHECKING, NamedTuple
 
-from render.layout.outline import corner_radius
+from render.layout.outline import corner_radius, sheets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -115,7 +115,8 @@ def _boxes(scene: Scene) -> Iterator[str]:
 def _texts(scene: Scene) -> Iterator[str]:
     """Words wider than the box they stand in."""
     for box in scene.boxes:
-        room = box.width - box.title - TITLE_INSET if box.kind == "group" else box.width
+        front = sheets(box)[-1]
+        room = front.width - box.title - TITLE_INSET if box.kind == "group" else front.width
         for line in box.lines:
             if sum(run.width for run in line) > room:
                 yield f"the text {''.join(run.text for run in line)!r} is wider than box {box.id}"
@@ -137,8 +138,9 @@ def _titles(scene: Scene) -> Iterator[str]:
 
 
 def title_rect(box: Box) -> Rect:
-    left, width = box.x + box.title + TITLE_INSET, max(sum(run.width for run in line) for line in box.lines)
-    return Rect(left, box.y + 6, left + width, box.y + 24)
+    front = sheets(box)[-1]
+    left, width = front.x + box.title + TITLE_INSET, max(sum(run.width for run in line) for line in box.lines)
+    return Rect(left, front.y + 6, left + width, front.y + 24)
 
 
 def _ends(scene: Scene) -> Iterator[str]:
@@ -148,7 +150,7 @@ def _ends(scene: Scene) -> Iterator[str]:
             yield f"edge {edge.id} has a path of {len(edge.path)} points"
             continue
         for end, name in ((edge.path[0], edge.tail), (edge.path[-1], edge.head)):
-            if not _on_border(end, by_id[name]):
+            if not any(_on_border(end, sheet) for sheet in sheets(by_id[name])):
                 yield f"edge {edge.id} ends at {end}, which is not on the border of {name}"
         if dist(edge.path[0], edge.path[-1]) < HEAD:
             yield f"edge {edge.id} is too short for its arrow head"

@@ -91,6 +91,8 @@ def _box_attributes(box: Box) -> dict[str, str]:
         found["style"] += ",dashed"
     if box.double:
         found["peripheries"] = "2"
+    if box.stacked:
+        found["shape"] = "box3d"
     return found
 
 

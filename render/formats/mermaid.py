@@ -99,7 +99,7 @@ def _boxes(scene: Scene, styles: _Styles) -> Iterator[str]:
 
 
 def _shape(box: Box) -> tuple[str, str]:
-    if box.double:
+    if box.double or box.stacked:
         return "[[", "]]"
     shapes: Mapping[str, tuple[str, str]] = {"rect": ("[", "]"), "rounded": ("(", ")"), "pill": ("([", "])")}
     return shapes[box.outline]

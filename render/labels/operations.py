@@ -46,9 +46,16 @@ class OperationWords(Words):
 
     def _times(self, node: Node) -> tuple[Text, ...]:
         """How often an operation ran that is all there is of what it stands for: ` ×200`, ` 12 alike`."""
-        around = (scope for scope in reversed(self.graph.path(node.scope)) if self._population.get(scope.id) == 1)
-        words = " ".join(repetition(scope) for scope in around if turns(scope) > 1)
+        words = " ".join(repetition(scope) for scope in self._alone(node) if turns(scope) > 1)
         return (text.run(f" {words}", NAME_SIZE[self.style], self.theme.text, bold=True),) if words else ()
+
+    def is_stacked(self, node: Node) -> bool:
+        """Whether an operation is all there is of what stands for several that are alike."""
+        return any(alike(scope) for scope in self._alone(node))
+
+    def _alone(self, node: Node) -> list[Scope]:
+        """The scopes, innermost first, that the operation is all there is of."""
+        return [scope for scope in reversed(self.graph.path(node.scope)) if self._population.get(scope.id) == 1]
 
     def _inside(self, node: Node) -> tuple[Text, ...]:
         """How much ran in a closed module and the shape of what came out."""

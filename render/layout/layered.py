@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from render.layout.finish import finish
 from render.layout.levels import ENTRY, EXIT, ROOT, Level, cut
+from render.layout.outline import STACK
 from render.layout.packing import pack
 from render.layout.plate import Plate, lay_out
 from render.layout.routes import Run, join
@@ -96,16 +97,18 @@ def _fit(plan: Plan, group: int, plate: Plate) -> Point:
     title = max(PAD, box.height + UNDER_TITLE if box.height else PAD)
     near = BORDER if plate.entries else PAD
     far = BORDER if plate.exits else PAD
+    behind = STACK if box.stacked else 0.0  # above and to the right of the front
     if plan.across:
-        length = max(plate.length + near + far, box.width)
-        breadth = plate.breadth + title + PAD
-        inset = (near + (length - plate.length - near - far) / 2, title)
+        length = max(plate.length + near + far, box.width) + behind
+        breadth = plate.breadth + title + PAD + behind
+        inset = (near + (length - plate.length - near - far - behind) / 2, title + behind)
     else:
-        near = box.height + near if box.height else near
+        near = (box.height + near if box.height else near) + behind
         length = plate.length + near + far
         least = plate.breadth + 2 * PAD
         plan.title[group], aside, breadth = _title_beside(sorted(plate.entries.values()), box.width, least)
         inset = (near, aside if plate.entries else (breadth - plate.breadth) / 2)
+        breadth += behind
     plan.length[group], plan.breadth[group] = length, breadth
     for key, where in plate.entries.items():
         plan.entering[group, key] = inset[1] + where - breadth / 2

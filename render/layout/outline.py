@@ -1,7 +1,8 @@
-"""The curved outlines of boxes, so that lines end on them and not in the gap beside a round corner."""
+"""The outlines of boxes, round or stacked, so that lines end on them and not in the gap beside a corner."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
 ROUNDED: Final = 10.0  # radius of the corners of a `rounded` box
 PILL: Final = 19.0  # and of a `pill`, at most: a high box does not become a disc
 NEAR: Final = 3.0  # a point this near to two sides is at the corner
+SHEET: Final = 4.0  # how far each sheet of a stack looks out above and to the right of the one before it
+STACK: Final = 2 * SHEET  # so much of a stacked box, at the top and at the right, is not its front
 
 
 def corner_radius(box: Box) -> float:
@@ -21,6 +24,19 @@ def corner_radius(box: Box) -> float:
     if box.outline == "rounded":
         return min(ROUNDED * box.scale, box.width / 2, box.height / 2)
     return 0.0
+
+
+def sheets(box: Box) -> tuple[Box, ...]:
+    """What is painted of a placed box, from the rearmost to the front: three sheets of a stacked one, else itself."""
+    if not box.stacked:
+        return (box,)
+    behind = (_sheet(box, SHEET * number) for number in (2, 1))
+    return (*(replace(each, id=f"{box.id}_{place}", lines=()) for place, each in enumerate(behind)), _sheet(box, 0.0))
+
+
+def _sheet(box: Box, aside: float) -> Box:
+    width, height = max(0.0, box.width - STACK), max(0.0, box.height - STACK)
+    return replace(box, x=box.x + aside, y=box.y + STACK - aside, width=width, height=height, stacked=False)
 
 
 def land(path: Sequence[Point], tail: Box, head: Box) -> Sequence[Point]:
@@ -36,9 +52,11 @@ def _landed(end: Point, control: Point, box: Box) -> Point:
     from_side, from_top = box.width / 2 - abs(x), box.height / 2 - abs(y)
     flat = abs(end[1] - control[1]) <= abs(end[0] - control[0])
     if from_side < from_top - NEAR or (flat and from_side < from_top + NEAR):
-        inset = _inset(y, box.height, corner_radius(box))
+        sheet = sheets(box)[-1 if x < 0 else 0]
+        inset = _inset(end[1] - sheet.y - sheet.height / 2, sheet.height, corner_radius(sheet))
         return (end[0] + (inset if x < 0 else -inset), end[1])
-    inset = _inset(x, box.width, corner_radius(box))
+    sheet = sheets(box)[-1 if y > 0 else 0]
+    inset = _inset(end[0] - sheet.x - sheet.width / 2, sheet.width, corner_radius(sheet))
     return (end[0], end[1] + (inset if y < 0 else -inset))
 
 

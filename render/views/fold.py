@@ -46,7 +46,8 @@ def _is_module(item: Item) -> bool:
 
 def _node(graph: Graph, node: Node) -> Hashable:
     shapes = tuple(graph.value_by_id[value].shape for value in (*node.inputs, *node.outputs))
-    facts = tuple(sorted((key, repr(value)) for key, value in node.attrs.items()))
+    # The first of copies may read what needs no gradient, so that operations in it have no autograd node.
+    facts = tuple(sorted((key, repr(value)) for key, value in node.attrs.items() if key != "grad_fn"))
     module = node.target.startswith("module.")
     return ("" if module else node.op, node.target, node.phase, node.error is None, shapes, facts)
 
