@@ -52,6 +52,8 @@ def family(op: str) -> Family:
     """The family of an operation, whichever way it is written: `mm`, `relu_`, `MmBackward0`, `_softmax`."""
     if op.startswith("["):  # an index, spelled as the author wrote it
         return "view"
+    first = op.partition(" · ")[0]  # of a chain that is drawn as one (`conv · norm · relu`)
+    op = "convolution" if first == "conv" else first
     for name in (op, op.rstrip("_") or op, op.strip("_"), op.lower(), _snake(op)):
         if name in _FAMILY:
             return _FAMILY[name]

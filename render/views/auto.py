@@ -11,7 +11,7 @@ from render import text
 from render.views import register
 from render.views.closing import close
 from render.views.collapse import collapse
-from render.views.fold import fold
+from render.views.fold import alike_once
 from render.views.prune import prune
 from render.views.roll import roll
 from render.views.subgraph import note
@@ -36,7 +36,7 @@ def auto(graph: Graph, *, boxes: int = MAX_BOXES) -> Graph:
     before = count_boxes(whole)
     if before <= boxes:
         return whole
-    whole = fold(roll(whole))
+    whole = alike_once(roll(whole))
     closing = _closing_scopes(whole, _opened(_Tree.of(whole), boxes - _outside(whole)))
     closed = prune(close(whole, closing))
     number = len({scope.id for scope in closing.values()})

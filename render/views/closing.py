@@ -12,6 +12,8 @@ from tracer.graph import Graph, Node, Scope
 
 MODULE: Final = "module."  # how the target of an operation that stands for a closed module begins
 
+CHAIN: Final = "chain."  # and that of one that stands for operations that a rule of `fold` names
+
 
 def is_closed_module(node: Node) -> bool:
     """Whether the node stands for a whole module that `collapse` closed."""
@@ -153,8 +155,14 @@ def _module_facts(graph: Graph, part: _Part, scope: Scope, inside: _Inside) -> d
         found = (graph.value_by_id[value] for value in node.inputs)
         sizes.update((value.id, each * value.numel) for value in found if value.kind == "parameter")
     calls = _calls(graph, part)
-    operations = sum(inside.ran[node.scope] // inside.ran[scope.id] for node in calls)
+    operations = sum(stands_for(node) * (inside.ran[node.scope] // inside.ran[scope.id]) for node in calls)
     return {"type": scope.type, "parameters": sum(sizes.values()), "operations": operations}
+
+
+def stands_for(node: Node) -> int:
+    """How many operations an operation of the graph stands for: more than one for a closed module and for a chain."""
+    found = node.attrs.get("operations") if node.target.startswith((MODULE, CHAIN)) else None
+    return found if isinstance(found, int) and found > 0 else 1
 
 
 def _calls(graph: Graph, part: _Part) -> Iterable[Node]:

@@ -1,11 +1,13 @@
-"""The view `fold`: modules that are alike drawn once, copies as well as one that is called again."""
+"""The view `fold`: modules that are alike drawn once, and chains that have a name of their own as one operation."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from typing import Final
 
+from render.errors import RenderError
 from render.views import register
+from render.views.chains import NONE, RULES, chained, check_patterns
 from render.views.merging import alike, drawn_once, merged, turns
 from render.views.repeats import Item, Likeness
 from render.views.runs import Run
@@ -14,15 +16,39 @@ from tracer.graph import Graph, Node, Scope
 
 
 @register(
-    "fold", help_text="modules that are alike and follow each other drawn once: 12 alike, or ×12 for the same weights"
+    "fold",
+    help_text="what is alike drawn once (12 alike, or ×12 for the same weights), and conv · norm · relu as one box",
 )
-def fold(graph: Graph, *, least: int = 2) -> Graph:
-    """The graph with modules drawn once that have the same class, the same operations inside and the same sizes.
+def fold(graph: Graph, *, least: int = 2, pattern: tuple[str, ...] = ()) -> Graph:
+    """The graph with chains that a rule names drawn as one operation, and modules that are alike drawn once.
+
+    Modules are alike that have the same class, the same operations inside and the same sizes, and follow each other.
 
     Args:
         graph: Any graph.
         least: Leave fewer alike as they are.
+        pattern: Draw operations that follow each other as one box, such as conv2d+batch_norm+relu, in place of the
+            rules there are (conv+norm+act, linear+act, ...); none for no rule.
+
+    Raises:
+        RenderError: A pattern is no chain of operations, or has one that is not in the graph.
     """
+    if NONE in pattern and len(pattern) > 1:
+        raise RenderError(f"fold:pattern={NONE} leaves all rules out: give it alone, or leave it out")
+    if NONE in pattern:
+        return alike_once(graph, least)
+    check_patterns(graph, pattern)
+    shown = chained(graph, pattern or RULES)
+    if pattern and shown is graph and graph.nodes:
+        raise RenderError(
+            f"no operations follow each other as in {', '.join(pattern)}: each must be the only one that reads the "
+            "result of the one before"
+        )
+    return alike_once(shown, least)
+
+
+def alike_once(graph: Graph, least: int = 2) -> Graph:
+    """The graph with modules that are alike and follow each other drawn once."""
 
     def is_alike(run: Run, row: Sequence[Item]) -> bool:
         return len(run.turns) >= max(2, least) and any(_is_module(item) for item in row)

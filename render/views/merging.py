@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from render.views.repeats import Item, Likeness, items, spans
@@ -165,13 +166,13 @@ class Plan:
         if len(row) == 1 and row[0].scope is not None and row[0].scope.kind == "module":
             self.facts[row[0].scope.id] = facts
             return row[0].scope.id
-        return self.enclose(row, home, "", facts)
+        return self.enclose(row, Scope(-1, home, "loop", attrs=facts))
 
-    def enclose(self, row: Sequence[Item], home: int | None, name: str, facts: Mapping[str, Any]) -> int:
-        """Plans a new scope around items that lie in the scope `home`, and gives its id."""
-        number = max((scope.id for scope in self.graph.scopes), default=-1) + 1 + len(self.loops)
+    def enclose(self, row: Sequence[Item], scope: Scope) -> int:
+        """Plans a new scope around items that lie in its parent; gives the id that it gets."""
+        number = self.free + len(self.loops)
         source = next((item.scope.source for item in row if item.scope is not None and item.scope.source), None)
-        self.loops[number] = Scope(number, home, "loop", name, source=source, attrs=facts)
+        self.loops[number] = replace(scope, id=number, source=source)
         for item in row:
             key = ("node", item.nodes[0].id) if item.scope is None else ("scope", item.scope.id)
             self.moved[key] = number
@@ -190,6 +191,11 @@ class Plan:
             pairs = ((kept[each.made[0]].outputs[each.made[1]], kept[each.read[0]].id) for each in run.carried)
             facts["carried"] = tuple(pairs)
         return facts
+
+    @cached_property
+    def free(self) -> int:
+        """The first id that no scope has."""
+        return max((scope.id for scope in self.graph.scopes), default=-1) + 1
 
     # Carrying it out.
 

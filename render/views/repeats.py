@@ -56,8 +56,8 @@ class Likeness:
     item: Callable[[Item], Hashable]
 
 
-def items(graph: Graph, likeness: Likeness) -> Mapping[int | None, Sequence[Item]]:
-    """For each scope (None: outside of all), what lies in it, outer scopes first."""
+def contents(graph: Graph) -> Mapping[int | None, Sequence[Item]]:
+    """For each scope (None: outside of all), what lies in it, outer scopes first; the items have no sign yet."""
     inside: dict[int | None, list[Item]] = {None: []}
     entered: dict[int, Item] = {}
     for node in graph.nodes:
@@ -69,15 +69,16 @@ def items(graph: Graph, likeness: Likeness) -> Mapping[int | None, Sequence[Item
                 break
             item = entered[scope] = Item(graph.scope_by_id[scope])
             scope = item.scope.parent if item.scope is not None else None
-    _sign(graph, inside, entered, likeness)
+    for home in reversed(graph.scopes):
+        if home.id in entered:
+            entered[home.id].nodes = [node for item in inside[home.id] for node in item.nodes]
     order = (None, *(scope.id for scope in graph.scopes))
     return {scope: inside[scope] for scope in order if scope in inside}
 
 
-def _sign(
-    graph: Graph, inside: Mapping[int | None, list[Item]], entered: Mapping[int, Item], likeness: Likeness
-) -> None:
-    """Numbers the items from the innermost outwards, and collects the operations of each."""
+def items(graph: Graph, likeness: Likeness) -> Mapping[int | None, Sequence[Item]]:
+    """For each scope, what lies in it as in `contents`, numbered from the innermost outwards."""
+    inside = contents(graph)
     numbers: dict[Hashable, int] = {}
 
     def number(what: Hashable) -> int:
@@ -85,22 +86,20 @@ def _sign(
 
     plain: dict[int, int] = {}
     for scope in (*reversed(graph.scopes), None):
-        home = None if scope is None else scope.id
-        for item in inside.get(home, ()):
+        within = inside.get(None if scope is None else scope.id, ())
+        for item in within:
             if item.scope is None:
                 content = number(("node", likeness.node(graph, item.nodes[0])))
             else:
                 content = plain[item.scope.id]
             item.sign = number(("item", content, likeness.item(item)))
-        if scope is not None and scope.id in entered:
-            within = inside[scope.id]
-            entered[scope.id].nodes = [node for item in within for node in item.nodes]
-            plain[scope.id] = number(
-                ("scope", likeness.scope(scope), tuple(_plain(item, plain, number) for item in within))
-            )
+        if scope is not None and within:
+            signs = tuple(_plain(item, plain) for item in within)
+            plain[scope.id] = number(("scope", likeness.scope(scope), signs))
+    return inside
 
 
-def _plain(item: Item, plain: Mapping[int, int], number: Callable[[Hashable], int]) -> int:
+def _plain(item: Item, plain: Mapping[int, int]) -> int:
     """The number of an item regardless of where it stands."""
     return item.sign if item.scope is None else plain[item.scope.id]
 

@@ -11,7 +11,7 @@ from render.views.repeats import Item, items, spans
 from render.views.roll import SAME_LINES
 from render.views.runs import Run
 from render.views.subgraph import note
-from tracer.graph import Graph, Node
+from tracer.graph import Graph, Node, Scope
 
 SKIPPED = "…"
 
@@ -61,7 +61,8 @@ def _columns(plan: Plan, run: Run, rows: Sequence[Sequence[Item]], home: int | N
     last = len(rows) - 1
     first_left_out = steps - 1 if len(rows) > steps else last
     for number in (*range(first_left_out), last):
-        plan.enclose(rows[number], home, f"t = {number}", {"step": number, "steps": len(rows)})
+        facts = {"step": number, "steps": len(rows)}
+        plan.enclose(rows[number], Scope(-1, home, "loop", f"t = {number}", attrs=facts))
     if first_left_out < last:
         _skip(plan, run, range(first_left_out, last), home)
     return last - first_left_out
