@@ -30,13 +30,14 @@ def sheets(box: Box) -> tuple[Box, ...]:
     """What is painted of a placed box, from the rearmost to the front: three sheets of a stacked one, else itself."""
     if not box.stacked:
         return (box,)
-    behind = (_sheet(box, SHEET * number) for number in (2, 1))
+    behind = (_sheet(box, SHEET * box.scale * number) for number in (2, 1))
     return (*(replace(each, id=f"{box.id}_{place}", lines=()) for place, each in enumerate(behind)), _sheet(box, 0.0))
 
 
 def _sheet(box: Box, aside: float) -> Box:
-    width, height = max(0.0, box.width - STACK), max(0.0, box.height - STACK)
-    return replace(box, x=box.x + aside, y=box.y + STACK - aside, width=width, height=height, stacked=False)
+    room = STACK * box.scale
+    width, height = max(0.0, box.width - room), max(0.0, box.height - room)
+    return replace(box, x=box.x + aside, y=box.y + room - aside, width=width, height=height, stacked=False)
 
 
 def land(path: Sequence[Point], tail: Box, head: Box) -> Sequence[Point]:
