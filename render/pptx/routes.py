@@ -1,0 +1,124 @@
+"""The way of an arrow as a row of connectors: each straight, or curved as PowerPoint curves one between two sites."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from render.painting import head, pieces
+from render.scene import Edge, Point
+
+Piece = tuple[Point, Point, Point, Point]
+Axis = Literal["across", "down"]
+STRAIGHT: Final = 2.5  # pixels that a way may lie off the straight line between its ends
+_NEAR: Final = 10.0  # pixels that a connector may lie off the way that it stands for
+_SAMPLES: Final = 12  # points of a curve that are compared
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """One connector.
+
+    Attributes:
+        start: Where it begins.
+        end: Where it ends.
+        axis: The way a curved one leaves and arrives, `across` or `down`; None for a straight one.
+        bend: Where on that way, from 0 to 1, it is half over.
+    """
+
+    start: Point
+    end: Point
+    axis: Axis | None = None
+    bend: float = 0.5
+
+    @property
+    def way(self) -> Literal["right", "left", "down", "up"]:
+        """The way it runs where it begins and ends."""
+        along, over = self.end[0] - self.start[0], self.end[1] - self.start[1]
+        axis = self.axis or ("across" if abs(along) >= abs(over) else "down")
+        if axis == "across":
+            return "right" if along >= 0 else "left"
+        return "down" if over >= 0 else "up"
+
+
+def spans(edge: Edge) -> tuple[Span, ...]:
+    """The connectors that follow an arrow from end to end, as few as do; none where connectors cannot follow it."""
+    point = head(edge)[0]
+    starts = [edge.path[0], *(end for _, _, end in pieces(edge))]
+    way: list[Piece] = [(start, *rest) for start, rest in zip(starts, pieces(edge))]
+    way[-1] = (*way[-1][:3], point)
+    found: list[Span] = []
+    while way:
+        count, span = next(((n, s) for n in range(len(way), 0, -1) if (s := _fitting(way[:n]))), (0, None))
+        if span is None:
+            return ()
+        found.append(span)
+        way = way[count:]
+    return tuple(found)
+
+
+def _fitting(way: Sequence[Piece]) -> Span | None:
+    """The connector that follows the pieces; None where none does."""
+    start, end = way[0][0], way[-1][3]
+    if all(_off(point, start, end) <= STRAIGHT for piece in way for point in piece):
+        return Span(start, end)
+    samples = [_on(piece, k / _SAMPLES) for piece in way for k in range(_SAMPLES + 1)]
+    axis = _axis(way[0][0], way[0][1], way[-1][2], way[-1][3])
+    if axis is None:
+        return None
+    span = Span(start, end, axis, _bend(samples, start, end, axis))
+    curve = curved(span)
+    drawn = [_on(piece, k / _SAMPLES) for piece in curve for k in range(_SAMPLES + 1)]
+    return span if all(min(math.dist(a, b) for b in samples) <= _NEAR for a in drawn) else None
+
+
+def _off(point: Point, start: Point, end: Point) -> float:
+    """How far a point lies off the line through two others, or off the first where they are one."""
+    along, over = end[0] - start[0], end[1] - start[1]
+    length = math.hypot(along, over)
+    if not length:
+        return math.dist(point, start)
+    return abs((point[0] - start[0]) * over - (point[1] - start[1]) * along) / length
+
+
+def _axis(start: Point, leaving: Point, arriving: Point, end: Point) -> Axis | None:
+    """The way along which a curve both leaves and arrives, and gets on; None where there is none."""
+    axes: tuple[tuple[Axis, int], ...] = (("across", 0), ("down", 1))
+    for axis, along in axes:
+        steps = [(b[along] - a[along], b[1 - along] - a[1 - along]) for a, b in ((start, leaving), (arriving, end))]
+        total = end[along] - start[along]
+        if all(abs(off) <= 0.2 * abs(on) + 0.1 and on * total >= 0 for on, off in steps) and total:
+            return axis
+    return None
+
+
+def _bend(samples: Sequence[Point], start: Point, end: Point, axis: Axis) -> float:
+    """Where along the axis the way is half over, from 0 to 1."""
+    along, over = (0, 1) if axis == "across" else (1, 0)
+    middle = (start[over] + end[over]) / 2
+    nearest = min(samples, key=lambda point: abs(point[over] - middle))
+    return min(0.95, max(0.05, (nearest[along] - start[along]) / (end[along] - start[along])))
+
+
+def curved(span: Span) -> tuple[Piece, Piece]:
+    """What PowerPoint draws for a `curvedConnector3`: two curves that meet square to its axis (ECMA-376, part 1)."""
+
+    def at(along: float, over: float) -> Point:
+        x, y = (along, over) if span.axis == "across" else (over, along)
+        (left, top), (right, bottom) = span.start, span.end
+        return left + x * (right - left), top + y * (bottom - top)
+
+    half = span.bend
+    return (
+        (at(0, 0), at(half / 2, 0), at(half, 0.25), at(half, 0.5)),
+        (at(half, 0.5), at(half, 0.75), at((1 + half) / 2, 1), at(1, 1)),
+    )
+
+
+def _on(piece: Piece, t: float) -> Point:
+    """The point of a cubic Bezier curve at `t` of its way, by Bernstein's polynomials."""
+    a, b, c, d = (1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t * t * (1 - t), t**3
+    x, y = (a * piece[0][n] + b * piece[1][n] + c * piece[2][n] + d * piece[3][n] for n in (0, 1))
+    return x, y
