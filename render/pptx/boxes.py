@@ -8,7 +8,7 @@ from typing import Final
 
 from render import text
 from render.layout.outline import corner_radius
-from render.painting import DOUBLE, head, rules
+from render.painting import head, inner, rules
 from render.painting import lines as placed_lines
 from render.pptx.spelling import Place, emu, filled, moved, named, outline
 from render.pptx.words import Setting, body, label
@@ -147,7 +147,7 @@ def _custom(box: Box, sites: Sites) -> str:
         guides.append(f'<a:gd name="x{number}" fmla="*/ w {emu(x - box.x)} {width}"/>')
         guides.append(f'<a:gd name="y{number}" fmla="*/ h {emu(y - box.y)} {height}"/>')
         ends.append(f'<a:cxn ang="{_outwards(box, (x, y))}"><a:pos x="x{number}" y="y{number}"/></a:cxn>')
-    paths = _path(box, 0.0) + (_path(box, DOUBLE) if box.double else "")
+    paths = _path(box, 0.0) + (_path(box, inner(box)) if box.double else "")
     return (
         f"<a:custGeom><a:avLst/><a:gdLst>{''.join(guides)}</a:gdLst><a:ahLst/><a:cxnLst>{''.join(ends)}</a:cxnLst>"
         f'<a:rect l="l" t="t" r="r" b="b"/><a:pathLst>{paths}</a:pathLst></a:custGeom>'
