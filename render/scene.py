@@ -31,9 +31,9 @@ class Text:
         bold: Whether it is set in the bold weight.
         subscript: Set below the base line after `text`, for names such as `W_h`.
         subscript_size: Font size of the subscript.
-        mono: Whether it is set in a face whose letters are all as wide, as code is.
         width: Advance of text and subscript together, from the shipped metrics.
         gradient: Whether it states a gradient: what is told step by step shows it once that has arrived.
+        mono: Whether it is set in a face whose letters are all as wide, as code is.
     """
 
     text: str
@@ -42,9 +42,9 @@ class Text:
     bold: bool = False
     subscript: str = ""
     subscript_size: float = 0.0
-    mono: bool = False
     width: float = 0.0
     gradient: bool = False
+    mono: bool = False
 
 
 @dataclass(frozen=True, slots=True)
