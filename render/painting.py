@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from render import text
@@ -28,6 +28,7 @@ class Line:
         y: Base line.
         anchor: Which end of the text stands at `x`.
         room: How wide it may be.
+        element: What of the picture it belongs to, where that comes and goes by itself: `v3-grad`, `e5-label`.
     """
 
     runs: tuple[Text, ...]
@@ -35,6 +36,7 @@ class Line:
     y: float
     anchor: Anchor = "start"
     room: float = math.inf
+    element: str = ""
 
     @property
     def left(self) -> float:
@@ -64,9 +66,11 @@ def lines(box: Box) -> list[Line]:
         return [Line(runs, x, y + step * row) for row, runs in enumerate(box.lines) if runs]
     if box.across:
         (baseline,) = text.baselines(box.lines[:1], box.y, box.height)
-        return [Line(runs, (left + right) / 2, baseline, "middle", right - left) for runs, left, right in _cells(box)]
-    middle, rows = box.x + box.width / 2, text.baselines(box.lines, box.y, box.height)
-    return [Line(runs, middle, y, "middle", box.width) for runs, y in zip(box.lines, rows, strict=True) if runs]
+        found = [Line(runs, (left + right) / 2, baseline, "middle", right - left) for runs, left, right in _cells(box)]
+    else:
+        middle, rows = box.x + box.width / 2, text.baselines(box.lines, box.y, box.height)
+        found = [Line(runs, middle, y, "middle", box.width) for runs, y in zip(box.lines, rows, strict=True) if runs]
+    return [replace(line, element=f"{box.id}-grad") if line.runs[0].gradient else line for line in found]
 
 
 def inner(box: Box) -> float:
@@ -100,7 +104,7 @@ def _cells(box: Box) -> list[tuple[tuple[Text, ...], float, float]]:
 def beside(edge: Edge, words: Text) -> Line:
     """The words beside an arrow."""
     x, y = edge.label_at
-    return Line((words,), x, y + 0.34 * words.size, "middle")
+    return Line((words,), x, y + 0.34 * words.size, "middle", element=f"{edge.id}-label")
 
 
 def below(label: Label) -> Line:

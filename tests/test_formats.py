@@ -347,7 +347,7 @@ def test_one_drawing_serves_several_files(tmp_path: Path) -> None:
         ("pgn", {}, "unknown format: 'pgn' (must be one of csv, dot, json"),
         ("pgn", {}, "did you mean 'png'?"),
         ("svg", {"scale": 2}, "unknown option for svg: 'scale' (must be one of level, depth"),
-        ("svg", {"scale": 2}, "embed, transparent)"),
+        ("svg", {"scale": 2}, "embed, transparent, animate"),
         ("png", {"scal": 2}, "did you mean 'scale'?"),
         ("svg", {"levle": "module"}, "did you mean 'level'?"),
     ],

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from render import text
+from render.animation import Animation, captioned
 from render.embedding import metadata
+from render.errors import RenderError
 from render.formats import register
 from render.layout.outline import corner_radius
-from render.painting import HEAD, Line, dashes, inner, layers, lines, number, pieces, rules
-from render.scene import Box, Edge, Point, Scene, Text
+from render.painting import HEAD, Line, below, dashes, inner, layers, lines, number, pieces, rules
+from render.scene import Box, Edge, Label, Point, Scene, Text
 from render.statements import Statements
 
 if TYPE_CHECKING:
@@ -23,20 +25,60 @@ _FULL: Final = 0.85  # of a box's width; wider text is fitted, for fonts that ru
 _MAX_TOOLTIP: Final = 2_000  # characters
 # As xml.sax.saxutils would have it, which takes longer to import than a picture to draw.
 _ENTITIES: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;"})
+HALO: Final = 4.5  # from a box to the border that stresses it
 _MAX_ROWS: Final = 100  # operations that are told one by one; nobody listens to more
 
 
 @register("svg", suffixes=(".svg",), mime="image/svg+xml", help_text="vector picture for pages, slides and editors")
-def write(drawing: Drawing, *, embed: bool = True, transparent: bool = False) -> str:
+def write(
+    drawing: Drawing,
+    *,
+    embed: bool = True,
+    transparent: bool = False,
+    animate: bool = False,
+    loop: bool = False,
+    pace: float = 1.6,
+    by: str = "line",
+    motion: str = "build",
+    lang: str = "en",
+) -> str:
     """The picture as an SVG document, ids prefixed with a hash of its content so that pictures share a page.
 
     Args:
         drawing: What to write.
         embed: Carries the graph, so that the picture can be drawn again from itself.
         transparent: Leaves the background out.
+        animate: Tells it step by step, as it ran.
+        loop: Begins again after the last step.
+        pace: Seconds a step takes.
+        by: What makes a step: line, op, module or timestep.
+        motion: How it is told: build (boxes appear) or flow (all is there, pale until data reaches it).
+        lang: Language of the words that are not the author's: en or ru.
     """
-    scene = replace(drawing.scene, background="") if transparent else drawing.scene
-    return spell(scene, told=_told(drawing), carried=metadata(drawing.graph) if embed else "")
+    carried = metadata(drawing.graph) if embed else ""
+    if not animate:
+        scene = replace(drawing.scene, background="") if transparent else drawing.scene
+        return spell(scene, told=_told(drawing), carried=carried)
+    if not 0.1 <= pace <= 60:
+        raise RenderError(f"pace must be from 0.1 to 60 seconds a step, not {pace:g}")
+    board = drawing.storyboard(by=by, motion=motion, lang=lang)
+    scene, captions = captioned(board)
+    parts = Parts(Animation(board, pace, loop).style(), captions)
+    scene = replace(scene, background="") if transparent else scene
+    return spell(scene, told=_told(board.drawing), carried=carried, parts=parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a picture has besides where its parts come and go.
+
+    Attributes:
+        style: A style sheet, with a NUL in place of the prefix of ids.
+        captions: Lines of text by id.
+    """
+
+    style: str = ""
+    captions: Mapping[str, Label] = field(default_factory=dict)
 
 
 def _told(drawing: Drawing) -> str:
@@ -48,16 +90,17 @@ def _told(drawing: Drawing) -> str:
     return "\n".join([*rows, *([f"and {text.count(left)} more operations"] if left > 0 else [])])
 
 
-def spell(scene: Scene, *, told: str = "", carried: str = "") -> str:
+def spell(scene: Scene, *, told: str = "", carried: str = "", parts: Parts | None = None) -> str:
     """A placed scene as SVG text.
 
     Args:
         scene: As layout placed it.
         told: Lines to follow its description.
         carried: A `metadata` element.
+        parts: Gives every part an id and every box a halo, which is not seen, for a style sheet or a script.
     """
     scene = replace(scene, description="\n".join(words for words in (scene.description, told) if words))
-    rows = _body(scene, "\0")  # which `escape` leaves in no text
+    rows = _body(scene, "\0", parts)  # which `escape` leaves in no text
     content = hashlib.sha256()
     for row in rows:
         content.update(row.encode())
@@ -68,14 +111,26 @@ def spell(scene: Scene, *, told: str = "", carried: str = "") -> str:
     return "\n".join((_open(scene, prefix), *rows, *end))
 
 
-def _body(scene: Scene, prefix: str) -> list[str]:
-    return [*_head(scene, prefix), *(_layer(each, prefix) for each in layers(scene))]
+def _body(scene: Scene, prefix: str, parts: Parts | None) -> list[str]:
+    rows = [*_head(scene, prefix), *(_layer(each, prefix, parts is not None) for each in layers(scene))]
+    if parts is not None:
+        rows[2:2] = [f"<style>{parts.style}</style>"] if parts.style else []
+        last = list(parts.captions)[-1:]
+        for name, label in parts.captions.items():  # of several in one place, only the last is seen without motion
+            hidden = "" if name in last else ' opacity="0"'
+            rows.append(f'<g id="{prefix}-{name}"{hidden}>{_text(below(label))}</g>')
+    return rows
 
 
-def _layer(each: Box | Edge | Line, prefix: str) -> str:
+def _layer(each: Box | Edge | Line, prefix: str, parts: bool) -> str:
     if isinstance(each, Line):
-        return _text(each)
-    return _box(each, prefix) if isinstance(each, Box) else _edge(each, prefix)
+        return _line(each, prefix, parts)
+    return _box(each, prefix, parts) if isinstance(each, Box) else _edge(each, prefix)
+
+
+def _line(line: Line, prefix: str, parts: bool) -> str:
+    """A line of text, as an element of its own where it comes and goes by itself."""
+    return f'<g id="{prefix}-{line.element}">{_text(line)}</g>' if parts and line.element else _text(line)
 
 
 def _open(scene: Scene, prefix: str) -> str:
@@ -116,13 +171,26 @@ def _marker_id(color: str, prefix: str) -> str:
 # Boxes.
 
 
-def _box(box: Box, prefix: str) -> str:
-    parts = [f'<g id="{prefix}-{box.id}" class="{box.kind}">', _tooltip(box.tooltip), _outline(box, 0.0)]
+def _box(box: Box, prefix: str, parts: bool) -> str:
+    outlines = [_outline(box, 0.0).replace("<rect", '<rect class="body"', 1) if parts else _outline(box, 0.0)]
     if box.double:
-        parts.append(_outline(box, inner(box)))
+        outlines.append(_outline(box, inner(box)))
     if box.across:
-        parts.append(_rules(box))
-    return "".join((*parts, *map(_text, lines(box)), "</g>"))
+        outlines.append(_rules(box))
+    if parts:
+        outlines.append(_halo(box))
+    rows = (_line(line, prefix, parts) for line in lines(box))
+    return "".join((f'<g id="{prefix}-{box.id}" class="{box.kind}">', _tooltip(box.tooltip), *outlines, *rows, "</g>"))
+
+
+def _halo(box: Box) -> str:
+    """A border around a box, to be seen while a step is about it."""
+    radius = corner_radius(box) + HALO
+    return (
+        f'<rect class="halo" x="{number(box.x - HALO)}" y="{number(box.y - HALO)}" '
+        f'width="{number(box.width + 2 * HALO)}" height="{number(box.height + 2 * HALO)}"{_attribute("rx", radius)} '
+        'fill="none" stroke-width="3" opacity="0"/>'
+    )
 
 
 def _rules(box: Box) -> str:
