@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -315,72 +314,3 @@ def test_one_operation_alone_says_how_often_it_ran() -> None:
 def test_weights_that_are_used_again_are_times_not_alike() -> None:
     scene = draw(shared(), view="roll").composed
     assert [box.lines[0][-1].text.strip() for box in scene.boxes if box.id.startswith("n")] == ["×3"]
-
-
-# Real programs.
-
-RNN = """
-    import torch
-
-    torch.manual_seed(0)
-    x, h = torch.randn(5, 4, 1), torch.zeros(3, 1)
-    W_h, W_x = torch.randn(3, 3, requires_grad=True), torch.randn(3, 4, requires_grad=True)
-    for t in range(5):
-        h = torch.tanh(W_x @ x[t] + W_h @ h)
-    loss = h.sum()
-    loss.backward()
-"""
-CELL = """
-    import torch
-
-    torch.manual_seed(0)
-    cell, head = torch.nn.RNNCell(4, 3), torch.nn.Linear(3, 2)
-    x, h, loss = torch.randn(6, 2, 4), torch.zeros(2, 3), 0
-    for x_t in x:
-        h = cell(x_t, h)
-        loss = loss + head(h).square().sum()
-    loss.backward()
-"""
-LSTM = """
-    import torch
-
-    class LSTM(torch.nn.Module):
-        def __init__(self, size):
-            super().__init__()
-            self.gates = torch.nn.Linear(2 * size, 4 * size)
-
-        def forward(self, x):
-            h = c = torch.zeros(x.shape[0], x.shape[2])
-            outs = []
-            for t in range(x.shape[1]):
-                i, f, g, o = self.gates(torch.cat([x[:, t], h], dim=1)).chunk(4, dim=1)
-                c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
-                h = torch.sigmoid(o) * torch.tanh(c)
-                outs.append(h)
-            return torch.stack(outs, dim=1)
-
-    loss = LSTM(4)(torch.randn(2, 30, 4)).sum()
-    loss.backward()
-"""
-
-
-@pytest.mark.parametrize(
-    ("program", "expected", "times", "states"),
-    [
-        (RNN, ["[t]", "@", "@", "+", "tanh", "sum"], 5, 1),
-        (CELL, ["unbind", "rnn_tanh_cell", "linear", "square", "sum", "+"], 6, 2),
-        (LSTM, "[:,t] cat linear chunk sigmoid * sigmoid tanh * + sigmoid tanh * stack sum".split(), 30, 2),
-    ],
-    ids=["rnn", "cell", "lstm"],
-)  # fmt: skip
-def test_real_loops_are_rolled(program: str, expected: list[str], times: int, states: int, tmp_path: Path) -> None:
-    pytest.importorskip("torch")
-    from tests.programs import run
-
-    recording, _ = run(tmp_path, program)
-    graph = draw(recording.graphs[0], view="roll").view
-    assert sorted(op.replace(", ", ",") for op in ops(graph)) == sorted(expected)
-    scope = only_loop(graph)
-    assert turns(scope) == times
-    assert len({value for value, _ in carried(scope)}) == states
-    assert graph.loss == draw(recording.graphs[0], level="function").view.loss

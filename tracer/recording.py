@@ -293,16 +293,16 @@ class Recording:
             self.builder.next_segment()  # what came before, on being switched on, was the update of the pass before
         return self.recording
 
-    def outermost_call(self, module: int, continues: bool) -> None:
+    def outermost_call(self, module: int, continues: Callable[[bool], bool]) -> None:
         """Before an outermost module call.
 
         Args:
             module: Tells modules apart.
-            continues: Whether it is given something that this pass has computed.
+            continues: Tells whether it is given something that this pass has computed; from the result of a call, where
+                it is given `True`, as for a module that was called before.
         """
-        if self._closing or (
-            self._calls and not any(self._calls.values()) and (module in self._calls or not continues)
-        ):
+        rootless = self._calls and not any(self._calls.values())
+        if self._closing or (rootless and not continues(module in self._calls)):
             self._advance()
         self._counts = True
 

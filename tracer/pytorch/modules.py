@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import weakref
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 import torch
@@ -44,6 +45,7 @@ class ModuleWatch:
         self._unseen: dict[int, Any] = {}
         self._local: set[str] = set()
         self._called: dict[int, int] = {}
+        self._handed: tuple[int, set[int | None]] = (0, set())  # first id of a segment, and what its calls gave
 
     def install(self) -> None:
         """Hooks the calls of every module."""
@@ -94,7 +96,7 @@ class ModuleWatch:
             return
         with Quietly():
             if not lane.modules and lane.is_main:
-                backend.recording.outermost_call(id(module), self._continues(args))
+                backend.recording.outermost_call(id(module), lambda again: self._continues(args, again))
                 backend.recording.author_resumes()
             if lane.off:
                 lane.modules.append((module, None, None))
@@ -111,17 +113,23 @@ class ModuleWatch:
             self._unseen[id(module)] = guard = torch._C.DisableTorchFunction()
             guard.__enter__()
 
-    def _continues(self, args: Any) -> bool:
-        """Whether a module is given something that was computed in the segment under way."""
-        found = {self._backend.table.find(tensor) for tensor in tensors_in(args)} - {None}
+    def _continues(self, args: Any, again: bool) -> bool:
+        """Whether a module is given something that the segment under way has computed; `again`, from a call's result.
+
+        A loop that hands the result of one call on to the next (denoising, decoding) is one computation; a loop over
+        a data set is not, although each batch may have been scaled before.
+        """
+        wanted = {self._backend.table.find(tensor) for tensor in tensors_in(args)} - {None}
         first = self._backend.builder.segment.first
-        for event in reversed(self._backend.tape.events if found else ()):
+        for event in reversed(self._backend.tape.events if wanted else ()):
             if event[0] != KERNEL:
                 continue
             if event[1] < first:
                 return False
-            if event[6] and not found.isdisjoint(event[7]):
-                return True
+            if event[6] and not wanted.isdisjoint(event[7]):
+                if not again or not self._handed[1].isdisjoint(event[7]):
+                    return True
+                wanted.update(event[6])
         return False
 
     def _scope(self, module: torch.nn.Module, frame: FrameType | None, lane: Lane) -> ScopeDraft:
@@ -224,8 +232,16 @@ class ModuleWatch:
                 scope.attrs = {SPANS: spans} if spans else scope.attrs
                 self._close(scope, key, args, kwargs, result)
             if not lane.modules and lane.is_main:
-                needs = any(tensor.requires_grad for tensor in tensors_in(result))
-                self._backend.recording.outermost_returned(id(module), needs)
+                made = tuple(tensors_in(result))
+                self._hand_back(made)
+                self._backend.recording.outermost_returned(id(module), any(each.requires_grad for each in made))
+
+    def _hand_back(self, made: Iterable[torch.Tensor]) -> None:
+        """Remembers what an outermost call gives, for as long as the segment lasts that it belongs to."""
+        first = self._backend.builder.segment.first
+        if self._handed[0] != first:
+            self._handed = (first, set())
+        self._handed[1].update(map(self._backend.table.find, made))
 
     def _close(self, scope: ScopeDraft, key: Any, args: Any, kwargs: Any, result: Any) -> None:
         find = self._backend.table.find

@@ -1,0 +1,230 @@
+"""Real loops: each is one pass, and `roll` draws it once with what its turns hand on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from render import draw
+from render.views.merging import carried, turns
+from tests.geometry import problems
+from tests.programs import run
+from tracer.graph import Graph, Scope
+
+pytest.importorskip("torch")
+
+RNN = """
+    import torch
+
+    torch.manual_seed(0)
+    x, h = torch.randn(5, 4, 1), torch.zeros(3, 1)
+    W_h, W_x = torch.randn(3, 3, requires_grad=True), torch.randn(3, 4, requires_grad=True)
+    for t in range(5):
+        h = torch.tanh(W_x @ x[t] + W_h @ h)
+    loss = h.sum()
+    loss.backward()
+"""
+CELL = """
+    import torch
+
+    torch.manual_seed(0)
+    cell, head = torch.nn.RNNCell(4, 3), torch.nn.Linear(3, 2)
+    x, h, loss = torch.randn(6, 2, 4), torch.zeros(2, 3), 0
+    for x_t in x:
+        h = cell(x_t, h)
+        loss = loss + head(h).square().sum()
+    loss.backward()
+"""
+LSTM = """
+    import torch
+
+    class LSTM(torch.nn.Module):
+        def __init__(self, size):
+            super().__init__()
+            self.gates = torch.nn.Linear(2 * size, 4 * size)
+
+        def forward(self, x):
+            h = c = torch.zeros(x.shape[0], x.shape[2])
+            outs = []
+            for t in range(x.shape[1]):
+                i, f, g, o = self.gates(torch.cat([x[:, t], h], dim=1)).chunk(4, dim=1)
+                c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+                h = torch.sigmoid(o) * torch.tanh(c)
+                outs.append(h)
+            return torch.stack(outs, dim=1)
+
+    loss = LSTM(4)(torch.randn(2, 30, 4)).sum()
+    loss.backward()
+"""
+GRU = """
+    import torch
+    from torch import nn
+
+    class GRU(nn.Module):
+        def __init__(self, i, h):
+            super().__init__()
+            self.h = h
+            self.z, self.r, self.n = nn.Linear(i + h, h), nn.Linear(i + h, h), nn.Linear(i + h, h)
+
+        def forward(self, xs):
+            h = torch.zeros(xs.shape[1], self.h)
+            outs = []
+            for x in xs:
+                xh = torch.cat([x, h], 1)
+                z, r = torch.sigmoid(self.z(xh)), torch.sigmoid(self.r(xh))
+                n = torch.tanh(self.n(torch.cat([x, r * h], 1)))
+                h = (1 - z) * n + z * h
+                outs.append(h)
+            return torch.stack(outs)
+
+    loss = GRU(4, 8)(torch.randn(12, 2, 4)).pow(2).mean()
+    loss.backward()
+"""
+DECODER = """
+    import torch
+    from torch import nn
+
+    class Decoder(nn.Module):
+        def __init__(self, vocab=20, h=16):
+            super().__init__()
+            self.embed, self.attn = nn.Embedding(vocab, h), nn.Linear(h, h)
+            self.cell, self.out = nn.GRUCell(2 * h, h), nn.Linear(h, vocab)
+
+        def forward(self, memory, steps):
+            h = memory[:, -1]
+            token = torch.zeros(memory.shape[0], dtype=torch.long)
+            logits = []
+            for _ in range(steps):
+                scores = torch.bmm(memory, self.attn(h).unsqueeze(2)).squeeze(2)
+                context = torch.bmm(scores.softmax(1).unsqueeze(1), memory).squeeze(1)
+                h = self.cell(torch.cat([self.embed(token), context], 1), h)
+                step = self.out(h)
+                token = step.argmax(1)
+                logits.append(step)
+            return torch.stack(logits, 1)
+
+    src, y = torch.randint(0, 20, (3, 7)), torch.randint(0, 20, (3, 9))
+    logits = Decoder()(nn.Embedding(20, 16)(src), 9)
+    nn.functional.cross_entropy(logits.flatten(0, 1), y.flatten()).backward()
+"""
+BEAM = """
+    import torch
+    from torch import nn
+
+    V, H, K = 12, 16, 4
+    embed, cell, out = nn.Embedding(V, H), nn.GRUCell(H, H), nn.Linear(H, V)
+    with torch.no_grad():
+        h, tokens, scores = torch.zeros(K, H), torch.zeros(K, dtype=torch.long), torch.zeros(K)
+        beams = tokens[:, None]
+        for _ in range(8):
+            h = cell(embed(tokens), h)
+            total = scores[:, None] + out(h).log_softmax(-1)
+            scores, flat = total.view(-1).topk(K)
+            parent, tokens = flat // V, flat % V
+            h = h[parent]
+            beams = torch.cat([beams[parent], tokens[:, None]], 1)
+"""
+DENOISING = """
+    import torch
+    from torch import nn
+
+    class UNet(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.time, self.down = nn.Linear(1, 8), nn.Conv2d(3, 8, 3, stride=2, padding=1)
+            self.up = nn.ConvTranspose2d(8, 3, 2, stride=2)
+
+        def forward(self, x, t):
+            e = self.time(t.view(1, 1)).view(1, 8, 1, 1)
+            return self.up(torch.relu(self.down(x) + e))
+
+    model, betas = UNet(), torch.linspace(1e-4, 0.02, 20)
+    with torch.no_grad():
+        x = torch.randn(1, 3, 16, 16)
+        for t in reversed(range(20)):
+            eps = model(x, torch.tensor(t / 20.0))
+            x = (x - betas[t] * eps) / torch.sqrt(1 - betas[t])
+"""
+
+
+def only_loop(graph: Graph) -> Scope:
+    (scope,) = (scope for scope in graph.scopes if turns(scope) > 1)
+    return scope
+
+
+@pytest.mark.parametrize(
+    ("program", "expected", "times", "states"),
+    [
+        (RNN, "[t] @ @ + tanh sum", 5, 1),
+        (CELL, "unbind rnn_tanh_cell linear square sum +", 6, 2),
+        (LSTM, "[:,t] cat linear chunk sigmoid * sigmoid tanh * + sigmoid tanh * stack sum", 30, 2),
+        (GRU, "unbind cat linear sigmoid linear sigmoid * cat linear tanh - * * + stack pow mean", 12, 1),
+        (
+            DECODER,
+            "[:,-1] embedding linear unsqueeze bmm squeeze softmax unsqueeze bmm squeeze embedding cat gru_cell "
+            "linear argmax stack flatten flatten cross_entropy",
+            9,
+            2,
+        ),
+        (
+            BEAM,
+            "[:,None] [:,None] [:,None] embedding gru_cell linear log_softmax + view topk // % [parent] [parent] cat",
+            8,
+            4,
+        ),
+        (DENOISING, "[t] [t] view linear view conv2d + relu conv_transpose2d * - - sqrt /", 20, 1),
+    ],
+    ids=["rnn", "cell", "lstm", "gru", "decoder", "beam", "denoising"],
+)
+def test_real_loops_are_one_pass_and_rolled(
+    program: str, expected: str, times: int, states: int, tmp_path: Path
+) -> None:
+    recording, _ = run(tmp_path, program)
+    assert recording.passes == 1
+    drawing = draw(recording.graphs[0], view="roll")
+    assert sorted(node.op.replace(", ", ",") for node in drawing.view.nodes) == sorted(expected.split())
+    scope = only_loop(drawing.view)
+    assert turns(scope) == times
+    assert len({value for value, _ in carried(scope)}) == states
+    assert drawing.view.loss == draw(recording.graphs[0], level="function").view.loss
+    assert problems(drawing.scene) == []
+
+
+# Without a gradient, passes are told apart by what modules are given.
+
+LOADER = """
+    import torch
+
+    model, right = torch.nn.Linear(3, 2), 0
+    with torch.no_grad():
+        for _ in range(4):
+            batch = torch.randn(5, 3) * 2
+            right = right + model(batch).argmax(1).sum()
+"""
+WRITTEN = """
+    import torch
+
+    model, x = torch.nn.Linear(3, 3), torch.randn(5, 3)
+    with torch.no_grad():
+        for _ in range(4):
+            x.add_(model(x), alpha=0.1)
+"""
+STATE = """
+    import torch
+
+    model, x, state = torch.nn.LSTM(3, 3), torch.randn(1, 5, 3), None
+    with torch.no_grad():
+        for _ in range(4):
+            _, state = model(x, state)
+"""
+
+
+@pytest.mark.parametrize(
+    ("program", "passes"), [(LOADER, 4), (WRITTEN, 1), (STATE, 1)], ids=["loader", "written", "state"]
+)
+def test_a_module_called_again_on_its_own_result_goes_on_with_the_pass(
+    program: str, passes: int, tmp_path: Path
+) -> None:
+    recording, _ = run(tmp_path, program)
+    assert recording.passes == len(recording.graphs) == passes
