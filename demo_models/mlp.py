@@ -45,7 +45,10 @@ model = MLP()
 criterion = nn.CrossEntropyLoss()
 optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
 
-for _epoch in range(30):
+losses = []  # of every step
+gradients = {"fc1": [], "fc2": []}  # norm of each layer's gradient, of every step
+
+for _epoch in range(20):
     for x, y in batches:
         logits = model(x)
         loss = criterion(logits, y)
@@ -53,7 +56,21 @@ for _epoch in range(30):
         loss.backward()
         optimizer.step()
 
+        losses.append(loss.item())
+        for layer, norms in gradients.items():
+            norms.append(model.get_submodule(layer).weight.grad.norm().item())
+
 with torch.no_grad():
     x, y = tensors(test_pixels, test_digits).tensors
-    accuracy = (model(x).argmax(dim=1) == y).double().mean().item()
+    guesses = model(x).argmax(dim=1)
+accuracy = (guesses == y).double().mean().item()
+
+confusion = torch.zeros(10, 10, dtype=torch.long)  # a row for each digit, a column for each guess
+for digit, guess in zip(y, guesses):
+    confusion[digit, guess] += 1
+confusion = confusion.tolist()
+
+print(f"loss {losses[0]:.3f} at first, {losses[-1]:.3f} at last")
+for layer, norms in gradients.items():
+    print(f"|grad {layer}.weight| {norms[0]:.3f} at first, {norms[-1]:.3f} at last")
 print(f"accuracy on {len(y)} digits that were not trained on: {accuracy:.1%}")

@@ -60,7 +60,7 @@ def test_the_rnn_cell_has_the_lectures_names_shapes_and_gradients(tmp_path: Path
 def test_the_mlp_learns_the_digits(tmp_path: Path) -> None:
     pytest.importorskip("sklearn")
     printed = python(demo_models.available()["mlp"], cwd=tmp_path).stdout
-    accuracy = re.fullmatch(r"accuracy on \d+ digits that were not trained on: ([\d.]+)%\n", printed)
+    accuracy = re.search(r"accuracy on \d+ digits that were not trained on: ([\d.]+)%\n", printed)
     assert accuracy is not None
     assert float(accuracy[1]) >= 95
 

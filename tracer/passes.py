@@ -250,12 +250,17 @@ def _inputs(graph: Graph) -> tuple[int, ...]:
 
 
 def _ends(graph: Graph) -> tuple[int, ...]:
-    """Where a pass without a backward ends: results that a call handed back and nothing read."""
+    """Where a pass without a backward ends: results that a call handed back and nothing read.
+
+    Of several that one call handed back (an LSTM's states) those that nothing read are left aside where another was
+    read, unless an outermost call handed them to the program.
+    """
     read = {value for node in graph.nodes for value in node.inputs}
     handed = {value for scope in graph.scopes for value in scope.outputs}
-    return tuple(
-        value.id for value in graph.values if value.kind == "result" and value.id in handed and value.id not in read
-    )
+    aside = {value for scope in graph.scopes if not read.isdisjoint(scope.outputs) for value in scope.outputs}
+    aside -= {value for scope in graph.scopes if scope.parent is None for value in scope.outputs}
+    ends = handed - read - aside
+    return tuple(value.id for value in graph.values if value.kind == "result" and value.id in ends)
 
 
 def _line(graph: Graph, ends: Sequence[int]) -> int | None:

@@ -11,8 +11,8 @@ import os
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import CodeType, ModuleType
@@ -140,12 +140,14 @@ class Outcome:
         code: Its exit code, as Python would give it.
         error: The exception that ended it (not SystemExit), already shown to the user; None when it ran to its end.
         child: Whether this is a process that the program forked, which has nothing more to do.
+        variables: What its variables hold at its end, where that was to be kept.
     """
 
     recording: Recording
     code: int
     error: BaseException | None = None
     child: bool = False
+    variables: Mapping[str, Any] = field(default_factory=dict)
 
 
 def script(path: str) -> Script:
@@ -179,6 +181,7 @@ def run(
     *,
     select: Literal["all", "first", "last"] | int = "first",
     stop: bool = False,
+    keep: bool = False,
 ) -> Outcome:
     """Runs a program as Python would, and records it.
 
@@ -190,6 +193,7 @@ def run(
         args: Its command line arguments.
         select: Which passes to keep, as for `tracer.record`.
         stop: End the program once the selected pass is complete.
+        keep: Hand back its variables; else they are gone with it, and what they held.
 
     Raises:
         ScriptError: It could not be started.
@@ -209,7 +213,8 @@ def run(
             error = caught
         code = _last_words(error)
         failed = None if isinstance(error, (SystemExit, PassComplete)) else error
-        return Outcome(run, code, failed, child=os.getpid() != process)
+        variables = dict(vars(sys.modules["__main__"])) if keep else {}
+        return Outcome(run, code, failed, os.getpid() != process, variables)
 
 
 @contextlib.contextmanager

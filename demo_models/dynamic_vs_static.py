@@ -1,0 +1,110 @@
+"""One recurrent network twice: run as it comes, and captured beforehand by torch.export; what each cannot do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.multiprocessing.reductions import StorageWeakRef
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+
+class RNN(nn.Module):
+    """As many turns as the sequence is long."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.W_x = nn.Parameter(torch.randn(10, 20))
+        self.W_h = nn.Parameter(torch.randn(20, 20))
+
+    def forward(self, sequence: list[Tensor]) -> Tensor:
+        """The loss, of inputs of shape (batch, 10)."""
+        h = torch.zeros(len(sequence[0]), 20)
+        for x in sequence:
+            h = torch.tanh(x @ self.W_x + h @ self.W_h)
+        return h.sum()
+
+
+class BytesHeld(TorchDispatchMode):
+    """After each operation, the bytes of all tensors that it or an earlier one made and that are still alive."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.alive: dict[int, tuple[StorageWeakRef, int]] = {}
+        self.timeline: list[int] = []
+
+    def __torch_dispatch__(self, operation: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Runs the operation as ever, then counts."""
+        result = operation(*args, **(kwargs or {}))
+        for tensor in tree_leaves(result):
+            if isinstance(tensor, Tensor):
+                storage = tensor.untyped_storage()  # views share one
+                self.alive[storage._cdata] = (StorageWeakRef(storage), storage.nbytes())
+        self.alive = {key: held for key, held in self.alive.items() if not held[0].expired()}
+        self.timeline.append(sum(size for _, size in self.alive.values()))
+        return result
+
+
+def planned(graph: torch.fx.Graph) -> Iterator[int]:
+    """The same for a captured graph, before it runs: sizes are known, and what is read for the last time is freed."""
+    last_reader = {operand: node for node in graph.nodes for operand in node.all_input_nodes}
+    alive: dict[torch.fx.Node, int] = {}
+    for node in graph.nodes:
+        if node.op == "call_function":
+            alive[node] = node.meta["val"].nbytes
+            yield sum(alive.values())
+        alive = {made: size for made, size in alive.items() if last_reader.get(made) is not node}
+
+
+def kernels(graph: torch.fx.Graph) -> list[str]:
+    """What a compiler would launch: elementwise operations that feed one another, and the sum after them, as one."""
+    groups: list[list[torch.fx.Node]] = []
+    for node in graph.nodes:
+        if node.op != "call_function":
+            continue
+        fuses = torch.Tag.pointwise in node.target.tags or "sum" in node.name
+        fed = groups and groups[-1][-1] in node.all_input_nodes and torch.Tag.pointwise in groups[-1][-1].target.tags
+        if fuses and fed:
+            groups[-1].append(node)
+        else:
+            groups.append([node])
+    return [" + ".join(node.target.overloadpacket.__name__ for node in group) for group in groups]
+
+
+torch.manual_seed(0)
+rnn = RNN()
+sequence = [torch.randn(32, 10) for _ in range(3)]
+
+# Dynamic: the graph is made as it runs.
+loss = rnn(sequence)
+loss.backward()
+
+# Static: captured once, without running; then it runs as it was captured.
+captured = torch.export.export(rnn, (sequence,))
+static_rnn = captured.module()
+loss = static_rnn(sequence)
+loss.backward()
+
+# What is held in memory, measured in the one, planned in the other.
+rnn.zero_grad()
+with BytesHeld() as held:
+    loss = rnn(sequence)
+    steps_of_forward = len(held.timeline)
+    loss.backward()
+plan = list(planned(captured.graph))
+launches = kernels(captured.graph)
+print(f"dynamic: {max(held.timeline):,} bytes at most, known when it is over")
+print(f"static:  {max(plan):,} bytes at most for forward, known before it runs")
+print(f"dynamic: {len(plan)} kernels in forward, one an operation")
+print(f"static:  {len(launches)} for a compiler that fuses: {', '.join(launches)}")
+
+# What each cannot do.
+longer = [torch.randn(32, 10) for _ in range(5)]
+print(f"dynamic: a sequence of 5 is a longer graph, loss {rnn(longer).item():.3f}")
+try:
+    static_rnn(longer)
+except Exception as error:
+    print(f"static:  a sequence of 5 is refused, {type(error).__name__}")
