@@ -48,7 +48,7 @@ optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
 losses = []  # of every step
 gradients = {"fc1": [], "fc2": []}  # norm of each layer's gradient, of every step
 
-for _epoch in range(20):
+for _epoch in range(15):
     for x, y in batches:
         logits = model(x)
         loss = criterion(logits, y)

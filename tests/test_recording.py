@@ -338,3 +338,24 @@ def test_an_update_belongs_to_the_pass_whose_gradients_it_takes(select: Any) -> 
         phases = [node.phase for node in graph.nodes]
         assert phases == sorted(phases, key=["forward", "backward", "update"].index)
         assert [node.op for node in graph.nodes if node.phase == "update"] == ["add_", "add_"]
+
+
+class Reader(nn.Module):
+    """Scores of a sequence; the states of its LSTM are handed to nobody, or out."""
+
+    def __init__(self, states: bool) -> None:
+        super().__init__()
+        self.lstm, self.linear, self.states = nn.LSTM(4, 3), nn.Linear(3, 2), states
+
+    def forward(self, sequence: torch.Tensor) -> object:
+        words, (h, c) = self.lstm(sequence)
+        scores = self.linear(words)
+        return (scores, h, c) if self.states else scores
+
+
+@pytest.mark.parametrize("states", [False, True])
+def test_states_that_nothing_reads_are_outputs_where_the_program_gets_them(states: bool) -> None:
+    with tracer.record() as run_:
+        Reader(states)(torch.ones(5, 1, 4))
+    names = [run_.graph.value_by_id[value].name for value in run_.graph.outputs]
+    assert sorted(map(str, names)) == (["c", "h", "scores"] if states else ["scores"])
