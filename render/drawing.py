@@ -95,7 +95,13 @@ class Drawing:
         return annotate(placed, self.options.theme, self.notes, self.error)
 
     def storyboard(
-        self, *, by: str = "line", motion: str = "build", explain: bool = False, lang: str = "en"
+        self,
+        *,
+        by: str = "line",
+        motion: str = "build",
+        explain: bool = False,
+        lang: str = "en",
+        pages: tuple[Target, ...] = (),
     ) -> Storyboard:
         """The picture told step by step, for decks and films.
 
@@ -105,6 +111,7 @@ class Drawing:
             motion: `build` (boxes appear) or `flow` (everything stands there pale until data reaches it).
             explain: Adds the chain rule with its numbers to the steps of backward.
             lang: Of the deck's own words: `en` or `ru`.
+            pages: What the figure is to be fitted to, the first that will do; empty for one as large as it needs.
 
         Raises:
             RenderError: A choice that is not there, or more steps than anybody would click through.
@@ -112,7 +119,7 @@ class Drawing:
         from render.steps import storyboard  # which asks the drawing for everything else
 
         with collector_paused():
-            return storyboard(self, by=by, motion=motion, explain=explain, lang=lang)
+            return storyboard(self, by=by, motion=motion, explain=explain, lang=lang, pages=pages)
 
     def _placed(self) -> Scene:
         """The composed scene with its layout: by our own engine where the one that was asked for takes too long."""

@@ -6,7 +6,7 @@ or an edge, by its id in the scene, or the gradient that a box states, by `gradi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, Literal, get_args
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from render.drawing import Drawing
+    from render.page import Target
 
 StepKind: TypeAlias = Literal["forward", "backward", "update"]
 By: TypeAlias = Literal["line", "op", "module", "timestep"]
@@ -135,7 +136,13 @@ def elements(scene: Scene) -> Iterator[str]:
 
 
 def storyboard(
-    drawing: Drawing, *, by: str = "line", motion: str = "build", explain: bool = False, lang: str = "en"
+    drawing: Drawing,
+    *,
+    by: str = "line",
+    motion: str = "build",
+    explain: bool = False,
+    lang: str = "en",
+    pages: Sequence[Target] = (),
 ) -> Storyboard:
     """A drawing told step by step (arguments and errors as for `Drawing.storyboard`)."""
     from render.telling import tell  # which makes the records of this module
@@ -146,4 +153,4 @@ def storyboard(
     moving = next((each for each in MOTIONS if each == motion), None)
     if moving is None:
         raise wrong_choice("motion", motion, MOTIONS)
-    return tell(drawing, by=unit, motion=moving, explain=explain, words=words(lang))
+    return tell(drawing, by=unit, motion=moving, explain=explain, words=words(lang), pages=pages)

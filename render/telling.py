@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -10,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 from render import text
 from render.errors import RenderError
 from render.families import sign
+from render.fit import fitted
+from render.page import smallest
 from render.statements import Statements
 from render.steps import By, Motion, Step, Storyboard, elements
 from render.timeline import Moment, Timeline
@@ -23,6 +26,7 @@ from render.words import Words
 
 if TYPE_CHECKING:
     from render.drawing import Drawing
+    from render.page import Target
     from tracer.graph import Node
 
 MAX_STEPS: Final = 300  # more are nothing to click through
@@ -31,9 +35,11 @@ MAX_TURNS: Final = 5  # of a loop that is told turn by turn; of a longer one the
 _MAX_FACTS: Final = 4
 
 
-def tell(drawing: Drawing, *, by: By, motion: Motion, explain: bool, words: Words) -> Storyboard:
+def tell(
+    drawing: Drawing, *, by: By, motion: Motion, explain: bool, words: Words, pages: Sequence[Target]
+) -> Storyboard:
     """The storyboard of a drawing (arguments as for `Drawing.storyboard`, checked)."""
-    told = readable(drawing)
+    told = on_page(drawing, pages) if pages else readable(drawing)
     timeline = Timeline(told, outside=by in ("line", "timestep"))
     parts = gather(timeline, by)
     if len(parts) > MAX_STEPS:
@@ -43,6 +49,8 @@ def tell(drawing: Drawing, *, by: By, motion: Motion, explain: bool, words: Word
         )
     teller = _Teller(timeline, words, explain)
     remarks = [*told.notes, *([] if timeline.has_backward else [words("no backward")])]
+    if told.page is not None and smallest(told.scene) < told.page.least:
+        remarks.append(words("small", points=f"{told.page.least:g}"))
     if by == "timestep" and not any(part.turn for part in parts):
         remarks.append(words("no loop"))
     return Storyboard(
@@ -68,6 +76,17 @@ def readable(drawing: Drawing) -> Drawing:
         if loops and any(turn_of(scope) is not None for scope in along.view.scopes) and count_boxes(along.view) <= 60:
             return along
     return told
+
+
+def on_page(drawing: Drawing, pages: Sequence[Target]) -> Drawing:
+    """The drawing fitted to the first page that will do; where none will, smaller than can be read with ease."""
+    told = readable(drawing)
+    rolled = replace(told, options=replace(told.options, view=drawing.options.view))
+    for each in (told, rolled) if told.options.view != drawing.options.view else (told,):
+        with contextlib.suppress(RenderError):
+            return fitted(each, *pages)
+    rivals = [replace(told, page=page) for page in pages]
+    return max(rivals, key=lambda each: smallest(each.scene))
 
 
 # From moments to steps.

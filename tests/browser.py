@@ -36,6 +36,7 @@ class Page:
 
     def open(self, path: Path, width: int = 1280, height: int = 720, fragment: str = "") -> None:
         self.ask("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
+        self.ask("Page.navigate", url="about:blank")  # or it would only go to another place in the same page
         self.ask("Page.navigate", url=path.absolute().as_uri() + fragment)
         self.run("new Promise(done => document.readyState == 'complete' ? done() : addEventListener('load', done))")
 

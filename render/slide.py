@@ -1,0 +1,80 @@
+"""The slide of a deck: where title, code, facts and figure stand on it, in pixels of 1280 × 720 (13.33 × 7.5 in)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from render.page import INCH, Target
+
+if TYPE_CHECKING:
+    from render.drawing import Drawing
+    from render.steps import Storyboard
+
+WIDTH: Final = 1280.0
+HEIGHT: Final = 720.0
+LEAST: Final = 12.0  # points of the smallest text
+MARGIN: Final = 40.0
+TEXT: Final = 16.0  # pixels of facts and of code at least: 12 points
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """A part of the slide.
+
+    Attributes:
+        x: Left edge.
+        y: Top edge.
+        width: Of it.
+        height: Of it.
+    """
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+    @property
+    def target(self) -> Target:
+        """The page for a figure that fills it."""
+        return Target(self.width / INCH, self.height / INCH, LEAST)
+
+
+@dataclass(frozen=True, slots=True)
+class Slide:
+    """An arrangement.
+
+    Attributes:
+        name: Of it.
+        code: Where the author's lines stand.
+        facts: Where what a step makes is stated.
+        figure: Where the graph grows.
+    """
+
+    name: str
+    code: Area
+    facts: Area
+    figure: Area
+
+
+TITLE: Final = Area(MARGIN, 22, WIDTH - 2 * MARGIN, 78)
+BAR: Final = Area(MARGIN, 702, WIDTH - 2 * MARGIN, 5)
+SLIDES: Final = (
+    Slide("beside", Area(40, 108, 440, 420), Area(40, 544, 440, 142), Area(500, 104, 752, 586)),
+    Slide("below", Area(40, 500, 690, 188), Area(750, 500, 490, 188), Area(24, 104, 1232, 384)),
+)
+
+
+def staged(drawing: Drawing, **asked: Any) -> tuple[Storyboard, Slide]:
+    """The storyboard of a drawing that is fitted to a slide, and the arrangement that it is fitted to.
+
+    Args:
+        drawing: A graph with the user's options.
+        **asked: As for `Drawing.storyboard`.
+
+    Raises:
+        RenderError: As for `Drawing.storyboard`.
+    """
+    targets = {slide.figure.target: slide for slide in SLIDES}
+    board = drawing.storyboard(**asked, pages=tuple(targets))
+    return board, targets[board.drawing.page] if board.drawing.page in targets else SLIDES[0]
