@@ -6,23 +6,26 @@ Two styles. In `data` tensors are boxes and operations ovals between them, as on
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Final
 
 from render import text, tooltips
+from render.dims import Dims
 from render.families import family, is_view
 from render.groups import Groups
+from render.heat import Heat
 from render.labels import Lines, Wording
 from render.layout.outline import STACK
 from render.options import Options, Style
 from render.painting import cell_width
+from render.quantities import Quantity, Reading
 from render.scene import Box, Direction, Edge, Outline, Scene
 from render.theme import Paint, Theme
 from render.views.backward import is_mirrored
 from render.views.closing import is_closed_module
-from render.views.merging import carried
+from render.views.merging import carried, copies
 from tracer.graph import Graph, Node, Value
 
 MAX_DATA_BOXES: Final = 40  # more tensors and operations than this do not read as one figure
@@ -31,20 +34,21 @@ TAG_HEIGHT: Final = 24.0
 _SLACK: Final = 1.08  # fonts differ: nobody measures text twice the same
 
 
-def compose(graph: Graph, options: Options) -> Scene:
-    """The scene of a graph whose level is already chosen; it has no coordinates yet.
+def compose(graph: Graph, options: Options, dims: Dims) -> tuple[Scene, Heat | None]:
+    """The scene of a graph whose level is already chosen, and what it is coloured by; it has no coordinates yet.
 
     Args:
         graph: What a view left of the captured graph.
         options: Theme, items and direction matter here.
+        dims: Spells shapes.
     """
     style = choose_style(graph, options)
-    draft = _Draft(graph, options.theme, style, options.items(style))
+    draft = _Draft(graph, options.theme, style, options.items(style), dims, options.color_by)
     draft.draw()
     boxes, edges = tuple(draft.boxes.values()), tuple(draft.edges)
-    return Scene(
-        name=text.clean(graph.name),
-        description=_description(graph),
+    scene = Scene(
+        name=options.title or text.clean(graph.name),
+        description=_description(graph, options.caption),
         boxes=draft.groups.boxes(boxes),
         edges=(*edges, *draft.gradients),
         direction=options.direction
@@ -54,6 +58,18 @@ def compose(graph: Graph, options: Options) -> Scene:
         background=options.theme.background,
         font=options.theme.font,
     )
+    if options.color_by is None:
+        return scene, None
+    heat = Heat(_of_forward(options.color_by, graph), options.theme, draft.readings, draft.place)
+    return heat.painted(scene), heat
+
+
+def _of_forward(quantity: Quantity, graph: Graph) -> Quantity:
+    """The quantity with a title that says so, where operations have it and only those of forward are drawn."""
+    ran_back = any(value.grad is not None for value in graph.values)
+    if quantity.of_node is None or quantity.new or not ran_back or any(node.phase != "forward" for node in graph.nodes):
+        return quantity
+    return replace(quantity, title=f"{quantity.title}, forward pass")
 
 
 def choose_style(graph: Graph, options: Options) -> Style:
@@ -62,7 +78,7 @@ def choose_style(graph: Graph, options: Options) -> Style:
         return options.style
     if any(is_closed_module(node) for node in graph.nodes):
         return "operations"
-    draft = _Draft(graph, options.theme, "data", options.items("data"))
+    draft = _Draft(graph, options.theme, "data", options.items("data"), Dims())
     made = [value for node in graph.nodes if not is_view(node.op) for value in node.outputs]
     named = sum(draft.is_drawn(value) for value in made)
     in_modules = any(scope.kind == "module" for scope in graph.scopes)
@@ -81,6 +97,9 @@ class _Draft:
         theme: Paints it.
         style: Whether tensors are boxes.
         items: What is to be shown.
+        dims: Names of sizes.
+        quantity: What boxes are coloured by.
+        readings: What each box has of it, by scene id.
         boxes: By scene id, in the order of the run.
         edges: Ways of values.
         gradients: Ways of gradients, back along them.
@@ -92,6 +111,9 @@ class _Draft:
     theme: Theme
     style: Style
     items: frozenset[str]
+    dims: Dims
+    quantity: Quantity | None = None
+    readings: dict[str, Reading] = field(default_factory=dict)
     boxes: dict[str, Box] = field(default_factory=dict)
     edges: list[Edge] = field(default_factory=list)
     gradients: list[Edge] = field(default_factory=list)
@@ -100,7 +122,7 @@ class _Draft:
 
     @cached_property
     def words(self) -> Wording:
-        return Wording(self.graph, self.theme, self.style, self.items)
+        return Wording(self.graph, self.theme, self.style, self.items, self.dims)
 
     @cached_property
     def groups(self) -> Groups:
@@ -245,7 +267,8 @@ class _Draft:
             self.boxes[box.id] = replace(box, order=len(self.boxes))
 
     def _tensor(self, value: Value) -> Box:
-        paint, lines = self._tensor_paint(value), self.words.tensor(value)
+        told = self._told(f"v{value.id}", self.quantity.of_values([value]) if self.quantity is not None else None)
+        paint, lines = self._tensor_paint(value), self.words.tensor(value, told)
         across = self.theme.records and len(lines) > 1
         width, height = record_size(lines) if across else tensor_size(lines, self.style)
         outline: Outline = "pill" if value.kind == "constant" else self.theme.outlines["tensor"]
@@ -288,7 +311,8 @@ class _Draft:
         return self.theme.tensors["output" if ended else value.kind]
 
     def _operation(self, node: Node) -> Box:
-        lines, stacked = self.words.operation(node), self.words.is_stacked(node)
+        lines = self.words.operation(node, self._told(f"n{node.id}", self._reading(node)))
+        stacked = self.words.is_stacked(node)
         width, height = operation_size(lines, self.style)
         behind = STACK if stacked else 0.0
         failed, backward = node.error is not None, node.phase == "backward"
@@ -308,6 +332,39 @@ class _Draft:
             width=width + behind,
             height=height + behind,
         )
+
+    def _reading(self, node: Node) -> Reading | None:
+        """What an operation has of the quantity; None where its results have boxes, which have it."""
+        quantity = self.quantity
+        if quantity is None or node.error is not None:
+            return None
+        if self.style == "data" and quantity.of_node is None and any(map(self.is_drawn, node.outputs)):
+            return None
+        results = [self.graph.value_by_id[value] for value in node.outputs]
+        weights = self.words.folded(node) if quantity.name == "gradient" else []
+        return quantity.of_operation(node, weights or results, self._times[node.scope])
+
+    @cached_property
+    def _times(self) -> Mapping[int | None, int]:
+        """How often what is drawn once ran, by scope."""
+        return copies(self.graph, weights=False)
+
+    def _told(self, box: str, reading: Reading | None) -> str:
+        """What a box says of the quantity."""
+        if reading is None:
+            return ""
+        self.readings[box] = reading
+        return reading.words
+
+    def place(self, box: str) -> str:
+        """Where a box stands, in words: the name of a tensor, or an operation and its module."""
+        if box[0] == "v":
+            return self.words.names.get(int(box[1:]), "a tensor")
+        node = self.graph.node_by_id[int(box[1:])]
+        modules = [text.clean(scope.name) for scope in self.graph.path(node.scope) if scope.kind == "module"]
+        operation = "" if is_closed_module(node) else text.clean(node.op)
+        words = [text.elide(word, 40) for word in (operation, *modules[-1:]) if word]
+        return " in ".join(words) or "an operation"
 
     def _fill(self, node: Node) -> str:
         if not is_closed_module(node):
@@ -351,9 +408,9 @@ def _direction(boxes: Sequence[Box], edges: Sequence[Edge]) -> Direction:
     return "LR" if max(ranks.values(), default=0) < MAX_LR_RANKS else "TB"
 
 
-def _description(graph: Graph) -> str:
+def _description(graph: Graph, caption: str) -> str:
     """The picture in words, for those who cannot see it."""
-    return text.clean(" ".join(_sentences(graph)))
+    return text.clean(" ".join((*((caption,) if caption else ()), *_sentences(graph))))
 
 
 def _sentences(graph: Graph) -> Iterator[str]:

@@ -9,10 +9,11 @@ from functools import cached_property
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
-from render import files, formats
-from render.annotate import annotate
+from render import annotate, files, formats, legend, roles
 from render.compose import compose
+from render.dims import Dims
 from render.errors import RenderError
+from render.heat import Heat
 from render.layout import EngineMissing, LayoutTimeout, place
 from render.options import Options
 from render.page import Target, printed
@@ -53,13 +54,20 @@ class Drawing:
             return self.drawn
         with collector_paused():
             return select(
-                self.graph, level=options.level, depth=options.depth, items=options.items("data"), views=options.view
+                self.graph,
+                level=options.level,
+                depth=options.depth,
+                items=options.items("data"),
+                views=options.view,
+                every=options.color_by is not None,
             )
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader should know: what was closed or left out, how to see it, what came up while placing it."""
-        return (*(str(note) for note in self.view.meta.get("notes", ())), *self.told)
+        heat = "" if self.options.color_by is None or self.heat is None else self.heat.note()
+        own = (*self.dims.notes(), *((heat,) if heat else ()), *self.told)
+        return (*(str(note) for note in self.view.meta.get("notes", ())), *own)
 
     @property
     def error(self) -> str | None:
@@ -72,11 +80,25 @@ class Drawing:
         where = "" if source is None else f" at {PurePath(source.file).name}:{source.line}"
         return f"{node.op} failed{where}: {node.error}"
 
-    @cached_property
+    @property
     def composed(self) -> Scene:
         """Boxes and arrows without coordinates."""
+        return self._composed[0]
+
+    @property
+    def heat(self) -> Heat | None:
+        """What boxes are coloured by."""
+        return self._composed[1]
+
+    @cached_property
+    def _composed(self) -> tuple[Scene, Heat | None]:
         with collector_paused():
-            return compose(self.view, self.options)
+            return compose(self.view, self.options, self.dims)
+
+    @cached_property
+    def dims(self) -> Dims:
+        """What sizes are called."""
+        return Dims(roles.named(self.graph, self.options.dims))
 
     @cached_property
     def scene(self) -> Scene:
@@ -91,8 +113,17 @@ class Drawing:
         return self._dressed(placed)
 
     def _dressed(self, placed: Scene) -> Scene:
-        """A placed scene with its legend and notes."""
-        return annotate(placed, self.options.theme, self.notes, self.error)
+        """A placed scene with its title, legend, caption and notes."""
+        theme, options = self.options.theme, self.options
+        words = annotate.Words(
+            title=options.title,
+            caption=options.caption,
+            notes=self.notes,
+            error=self.error,
+            entries=[legend.told(words, theme) for words in self.dims.legend()],
+            scale=None if self.heat is None else self.heat.scale(),
+        )
+        return annotate.annotate(placed, theme, words)
 
     def storyboard(
         self,

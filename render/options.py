@@ -10,7 +10,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields
 from typing import Any, Final, Literal, get_args
 
+from render import text
+from render.dims import Wanted, wanted
 from render.errors import RenderError, wrong_choice
+from render.quantities import QUANTITIES, Quantity
 from render.scene import Direction
 from render.theme import Theme
 from render.theme import names as theme_names
@@ -38,6 +41,7 @@ ITEMS: Final[dict[str, str]] = {
 # What no user asks for by name: `numbers`, a scalar's own value, and `norms`, the norm of a gradient in words.
 _ALWAYS: Final = frozenset({"shapes", "names", "constants", "views", "numbers", "norms"})
 _BELOW: Final = {"values": "numbers", "gradients": "norms"}  # who hides the one, hides the other
+_PAGE: Final = 2_000  # characters of a title or caption
 DEFAULT_ITEMS: Final[dict[Style, frozenset[str]]] = {
     "data": _ALWAYS | {"gradients", "params"},
     "operations": _ALWAYS,
@@ -67,8 +71,8 @@ class Option:
     flag: str = ""
 
 
-def _option(default: Any, check: Callable[[Any], Any], metavar: str, text: str, **more: Any) -> Any:
-    option = Option(default, check, metavar, text, **more)
+def _option(default: Any, check: Callable[[Any], Any], metavar: str, line: str, **more: Any) -> Any:
+    option = Option(default, check, metavar, line, **more)
     return field(default_factory=lambda: option.check(option.default), metadata={"option": option})
 
 
@@ -100,9 +104,28 @@ def _items(where: str) -> Callable[[str | Iterable[str]], tuple[str, ...]]:
     return check
 
 
+def _sentence(what: str) -> Callable[[object], str]:
+    """A check that takes words of any length, on one line; what is longer than a page is cut."""
+
+    def check(given: object) -> str:
+        if given is not None and not isinstance(given, str):
+            raise RenderError(f"{what} must be a text, not {type(given).__name__}")
+        return text.elide(text.clean(given or ""), _PAGE)
+
+    return check
+
+
 def _depth(given: int | None) -> int | None:
     check_depth(given)
     return given
+
+
+def _quantity(given: object) -> Quantity | None:
+    if given is None or isinstance(given, Quantity):
+        return given
+    if str(given).lower() not in QUANTITIES:
+        raise wrong_choice("quantity to color by", given, QUANTITIES)
+    return QUANTITIES[str(given).lower()]
 
 
 def _engine(given: str) -> str:
@@ -129,6 +152,10 @@ class Options:
         engine: Name of the layout engine.
         style: `data` (tensors are boxes, operations ovals), `operations` (operations are boxes, shapes stand on the
             arrows), or None to choose by the size of the graph.
+        title: Stands above the picture and is the name of the document; empty for none.
+        caption: Stands below it; empty for none.
+        color_by: What boxes are coloured by, a name of `render.quantities.QUANTITIES`; None for the kinds of things.
+        dims: Names of sizes. Given as a text such as `B=64 batch,T=5,4*T`, as `auto`, or as a mapping.
 
     Raises:
         RenderError: An item is both to be shown and to be hidden.
@@ -165,6 +192,21 @@ class Options:
         _among("style", STYLES, optional=True),
         "data|operations",
         "Tensors as boxes between operations, or operations alone with shapes on the arrows; by default what fits.",
+    )
+
+    title: str = _option("", _sentence("title"), "TEXT", "Stands above the picture, and names the document.")
+    caption: str = _option("", _sentence("caption"), "TEXT", "Stands below the picture.")
+    color_by: Quantity | None = _option(
+        None,
+        _quantity,
+        "|".join(QUANTITIES),
+        "Colour boxes by a quantity, with a scale; time also has the program timed while it runs.",
+    )
+    dims: Wanted = _option(
+        None,
+        wanted,
+        "NAME=SIZE,..|auto",
+        "Write names for sizes: B=64,T=5 or B=64 batch,4*H; auto finds names in what operations do.",
     )
 
     def __post_init__(self) -> None:

@@ -102,10 +102,10 @@ def runs(scene: Scene) -> Iterator[Text]:
 def _centred(scene: Scene, width: float, height: float) -> Scene:
     """The scene in the middle of a larger one."""
     x, y = max(0.0, width - scene.width) / 2, max(0.0, height - scene.height) / 2
-    return replace(_moved(scene, 1.0, x, y), width=max(width, scene.width), height=max(height, scene.height))
+    return replace(moved(scene, 1.0, x, y), width=max(width, scene.width), height=max(height, scene.height))
 
 
-def _moved(scene: Scene, scale: float, x: float, y: float) -> Scene:
+def moved(scene: Scene, scale: float, x: float, y: float) -> Scene:
     """The scene with every place `p` at `scale * p + (x, y)`, and sizes of boxes to match."""
 
     def at(point: Point) -> Point:
@@ -128,6 +128,7 @@ def _moved(scene: Scene, scale: float, x: float, y: float) -> Scene:
         boxes=tuple(map(box, scene.boxes)),
         edges=tuple(map(edge, scene.edges)),
         samples=tuple(map(edge, scene.samples)),
+        swatches=tuple(map(box, scene.swatches)),
         labels=tuple(map(label, scene.labels)),
     )
 
@@ -150,11 +151,12 @@ def _scaled(scene: Scene, scale: float, most: float) -> Scene:
         label = None if each.label is None else text(each.label)
         return replace(each, label=label, scale=scale * each.scale, width=round(scale * each.width, 3))
 
-    moved = _moved(scene, scale, 0.0, 0.0)
+    larger = moved(scene, scale, 0.0, 0.0)
     return replace(
-        moved,
-        boxes=tuple(map(box, moved.boxes)),
-        edges=tuple(map(edge, moved.edges)),
-        samples=tuple(map(edge, moved.samples)),
-        labels=tuple(replace(each, runs=tuple(map(text, each.runs))) for each in moved.labels),
+        larger,
+        boxes=tuple(map(box, larger.boxes)),
+        edges=tuple(map(edge, larger.edges)),
+        samples=tuple(map(edge, larger.samples)),
+        swatches=tuple(map(box, larger.swatches)),
+        labels=tuple(replace(each, runs=tuple(map(text, each.runs))) for each in larger.labels),
     )

@@ -55,6 +55,7 @@ def layers(scene: Scene) -> Iterator[Box | Edge | Line]:
     yield from (sheet for box in scene.boxes if box.kind != "group" for sheet in sheets(box))
     yield from (beside(edge, edge.label) for edge in scene.edges if edge.label is not None)
     yield from (edge for edge in scene.samples if edge.path)
+    yield from scene.swatches
     yield from (below(label) for label in scene.labels)
 
 

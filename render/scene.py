@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 Point: TypeAlias = tuple[float, float]
 Direction: TypeAlias = Literal["LR", "TB"]
-BoxKind: TypeAlias = Literal["operation", "tensor", "group", "tag"]
+BoxKind: TypeAlias = Literal["operation", "tensor", "group", "tag", "swatch"]
 EdgeKind: TypeAlias = Literal["value", "gradient"]
 Outline: TypeAlias = Literal["rect", "rounded", "pill"]
 Anchor: TypeAlias = Literal["start", "middle", "end"]
@@ -31,7 +31,8 @@ class Text:
         bold: Whether it is set in the bold weight.
         subscript: Set below the base line after `text`, for names such as `W_h`.
         subscript_size: Font size of the subscript.
-        width: Advance of text and subscript together, from the shipped metrics.
+        after: Follows the subscript on the base line, as the shape after `h_t`.
+        width: Advance of all of it, from the shipped metrics.
         gradient: Whether it states a gradient: what is told step by step shows it once that has arrived.
         mono: Whether it is set in a face whose letters are all as wide, as code is.
     """
@@ -42,6 +43,7 @@ class Text:
     bold: bool = False
     subscript: str = ""
     subscript_size: float = 0.0
+    after: str = ""
     width: float = 0.0
     gradient: bool = False
     mono: bool = False
@@ -49,11 +51,11 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """An operation, a tensor, a group around other boxes, or a small tag that repeats a tensor's name.
+    """An operation, a tensor, a group around others, a small tag that repeats a tensor's name, or a sample of paint.
 
     Attributes:
         id: Unique in the scene, stable from run to run (`v3`, `n7`, `s2`); letters, digits and `_` only.
-        kind: `operation`, `tensor`, `group` or `tag`.
+        kind: `operation`, `tensor`, `group`, `tag`, or `swatch` in the legend.
         lines: Rows of text from top to bottom, each a sequence of runs; centred, or at the top left in a group.
         outline: Shape of the border; `pill` has fully round ends.
         fill: Six-digit hex colour.
@@ -166,6 +168,7 @@ class Scene:
         edges: Value edges first, then gradients.
         labels: Title, caption and the words of the legend.
         samples: The lines of the legend, already placed; their ends name no boxes.
+        swatches: The samples of paint in the legend, already placed.
         direction: The way values flow.
         background: Six-digit hex colour, or empty for none.
         font: CSS font family list.
@@ -179,6 +182,7 @@ class Scene:
     edges: tuple[Edge, ...] = ()
     labels: tuple[Label, ...] = ()
     samples: tuple[Edge, ...] = ()
+    swatches: tuple[Box, ...] = ()
     direction: Direction = "LR"
     background: str = "#ffffff"
     font: str = "Arial, Helvetica, 'Liberation Sans', sans-serif"

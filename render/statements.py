@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from render import text
+from render.dims import Dims
 from render.families import sign
 from render.labels import Wording
 from render.views.closing import is_closed_module
@@ -40,8 +41,13 @@ class Statements:
         return self.drawing.options.items("data")
 
     @cached_property
+    def dims(self) -> Dims:
+        """Names of sizes, which keep by themselves which of them these lines use."""
+        return Dims(self.drawing.dims.dims)
+
+    @cached_property
     def _words(self) -> Wording:
-        return Wording(self.graph, self.drawing.options.theme, "data", self.items)
+        return Wording(self.graph, self.drawing.options.theme, "data", self.items, self.dims)
 
     def outside(self) -> Iterator[Value]:
         """What comes from outside and is read, but for numbers without a name, which stand where they are used."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from functools import lru_cache
@@ -23,6 +23,7 @@ _WIDTHS: Final = {
     for bold, table in ((False, metrics.REGULAR), (True, metrics.BOLD))
 }
 _DEFAULT_WIDTH: Final = {False: 1139, True: 1251}  # of a figure and of a bold capital: what most glyphs come near
+_ENORMOUS: Final = 10**18  # no prefix reaches further
 _DROPPED: Final = frozenset({"Cc", "Cf", "Cs"})  # control, invisible formatting (bidi overrides too), half surrogates
 
 
@@ -51,24 +52,30 @@ def _unlisted(character: str, default: int) -> int:
     return max(default, metrics.SYMBOL) if category in ("Sm", "So") or character >= "\U0001d400" else default
 
 
-def run(text: str, size: float, color: str, *, bold: bool = False, subscript: str = "") -> Text:
+def run(text: str, size: float, color: str, *, bold: bool = False, subscript: str = "", after: str = "") -> Text:
     """A measured run of text."""
     small = max(LEAST, round(size * _SUBSCRIPT_SCALE, 2)) if subscript else 0.0
-    advance = width(text, size, bold=bold) + width(subscript, small, bold=bold)
-    return Text(text, size, color, bold, subscript, small, round(advance, 2))
+    advance = width(text + after, size, bold=bold) + width(subscript, small, bold=bold)
+    return Text(text, size, color, bold, subscript, small, after, round(advance, 2))
 
 
 def name_run(name: str, size: float, color: str, *, limit: int = MAX_LABEL) -> Text:
     """A variable's name in bold: `W_h` with a subscript as its base is one letter, `next_h` as it stands."""
+    base, index = indexed(name)
+    return run(base if index else elide(name, limit), size, color, bold=True, subscript=index)
+
+
+def indexed(name: str) -> tuple[str, str]:
+    """A name whose base is one letter as base and index (`W_h` as `W` and `h`); any other as it is, with none."""
     base, _, index = name.partition("_")
     if len(base) == 1 and base.isalpha() and 0 < len(index) <= 3 and index.isalnum():
-        return run(base, size, color, bold=True, subscript=index)
-    return run(elide(name, limit), size, color, bold=True)
+        return base, index
+    return name, ""
 
 
 def plain(runs: Iterable[Text]) -> str:
     """One line of runs as plain text, a subscript after `_`."""
-    return "".join(f"{each.text}_{each.subscript}" if each.subscript else each.text for each in runs)
+    return "".join(f"{each.text}{'_' if each.subscript else ''}{each.subscript}{each.after}" for each in runs)
 
 
 def line_width(runs: Iterable[Text]) -> float:
@@ -118,13 +125,36 @@ def elide(text: str, limit: int = MAX_LABEL) -> str:
 def wrap(runs: Text, limit: float) -> tuple[Text, ...]:
     """`runs` broken into lines no wider than `limit`: between words, and inside a word only where it is wider."""
     lines: list[str] = []
-    for word in (piece for whole in runs.text.split() for piece in _pieces(whole, runs, limit)):
-        longer = f"{lines[-1]} {word}" if lines else word
-        if lines and width(longer, runs.size, bold=runs.bold) <= limit:
-            lines[-1] = longer
-        else:
-            lines.append(word)
+    for space, whole in _words(runs.text):
+        for number, word in enumerate(_pieces(whole, runs, limit)):
+            longer = f"{lines[-1]}{'' if number else space}{word}" if lines else word
+            if lines and width(longer, runs.size, bold=runs.bold) <= limit:
+                lines[-1] = longer
+            else:
+                lines.append(word)
     return tuple(replace(runs, text=line, width=round(width(line, runs.size, bold=runs.bold), 2)) for line in lines)
+
+
+def _words(text: str) -> Iterator[tuple[str, str]]:
+    """The parts between which a line may end, each with what joins it to the one before.
+
+    They end at spaces, and after an ideograph or kana, but not before punctuation.
+    """
+    for whole in text.split():
+        space, word = " ", ""
+        for character, following in zip(whole, (*whole[1:], "")):
+            word += character
+            ended = _breaks(character) and not unicodedata.category(following or " ").startswith("P")
+            if ended or (following and _breaks(following) and not unicodedata.category(character).startswith("P")):
+                yield space, word
+                space, word = "", ""
+        if word:
+            yield space, word
+
+
+def _breaks(character: str) -> bool:
+    """Whether a line may end beside it: scripts of East Asia have no spaces."""
+    return bool(character) and character > "\u2e7f" and unicodedata.east_asian_width(character) in "WF"
 
 
 def _pieces(word: str, runs: Text, limit: float) -> list[str]:
@@ -169,11 +199,19 @@ def count(value: int) -> str:
     return f"{value:,}".replace("-", "−")
 
 
-def size(count: int) -> str:
+def size(count: float) -> str:
     """A number of bytes, in units of a thousand: `80 B`, `1.6 kB`, `2.65 MB`."""
-    units = ("B", "kB", "MB", "GB", "TB")
-    power = min(len(units) - 1, (len(str(abs(count))) - 1) // 3)
-    return f"{number(count / 1000**power if power else count)} {units[power]}"
+    return si(count, "B")
+
+
+def si(amount: float, unit: str) -> str:
+    """An amount with the prefix of the SI that leaves up to three digits before the point: `3.1 ms`, `2.65 GFLOP`."""
+    if abs(amount) >= _ENORMOUS:
+        return f"{number(amount)} {unit}"
+    shown = float(f"{amount:.3g}")
+    power = math.floor(math.log10(abs(shown)) / 3 + 1e-9) if shown else 0
+    power = min(5, max(-3, power))
+    return f"{number(amount / 1000.0**power)} {('', 'k', 'M', 'G', 'T', 'P', 'n', 'µ', 'm')[power]}{unit}"
 
 
 def shape(sizes: Sequence[int]) -> str:

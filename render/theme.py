@@ -65,6 +65,8 @@ class Theme:
         group: Open modules.
         outlines: Of `tensor`, `operation` and `module` (a closed one): `rect`, `rounded` or `pill`.
         direction: The way values flow unless the user says; empty to choose by the depth of the graph.
+        heat: What amounts are painted in: the colour of `low` ones, of those in the `middle` and of `high` ones.
+        categories: What kinds are painted in, by number.
         records: Whether the lines of a tensor stand side by side, with rules between them.
         font: CSS font family list.
     """
@@ -83,6 +85,8 @@ class Theme:
     operation: Paint
     group: Paint
     outlines: Mapping[str, Outline]
+    heat: Mapping[str, str]
+    categories: Mapping[str, str]
     direction: Direction | Literal[""]
     records: bool
     font: str

@@ -26,8 +26,14 @@ def operation(graph: Graph, node: Node) -> str:
     rows = [node.op if node.op == node.target else _joined(node.op, node.target)]
     rows += [f"failed: {node.error}"] if node.error is not None else []
     rows += [f"{key} = {value}" for key, value in node.attrs.items()]
-    rows += [where, source.code if source is not None else ""]
+    rows += [_costs(node), where, source.code if source is not None else ""]
     return "\n".join(text.clean(row) for row in rows if row)
+
+
+def _costs(node: Node) -> str:
+    """What it costs, as far as it was recorded."""
+    spelled = {"flops": "FLOP", "bytes": "B moved", "seconds": "s"}
+    return _joined(*(text.si(node.cost[name], unit) for name, unit in spelled.items() if node.cost.get(name)))
 
 
 def _joined(*words: str) -> str:

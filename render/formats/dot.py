@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from render import text
 from render.formats import register
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from render.drawing import Drawing
 
+_WIDE: Final = 520.0  # of a line of words, in pixels
+
 
 @register("dot", suffixes=(".dot", ".gv"), mime="text/vnd.graphviz", help_text="text for Graphviz and its relatives")
 def write(drawing: Drawing) -> str:
@@ -23,7 +25,7 @@ def write(drawing: Drawing) -> str:
     scene = drawing.composed
     dot = graphviz.Digraph(
         name="graphtrace",
-        graph_attr=_graph_attributes(scene, drawing.notes, drawing.error),
+        graph_attr=_graph_attributes(scene, _words(drawing), titled=bool(drawing.options.title)),
         node_attr={"style": "filled", "fontname": "Arial", "fontsize": "13", "margin": "0.12,0.06"},
         edge_attr={"fontname": "Arial", "fontsize": "12", "arrowsize": "0.7"},
     )
@@ -36,15 +38,21 @@ def write(drawing: Drawing) -> str:
     return str(dot.source)
 
 
-def _graph_attributes(scene: Scene, notes: Sequence[str], error: str | None) -> dict[str, str]:
-    caption = [*((error,) if error else ()), *notes]
+def _words(drawing: Drawing) -> list[str]:
+    """Title, caption, error, legend of sizes and notes, a line each: Graphviz has room for one text beside a graph."""
+    said = (drawing.options.title, drawing.options.caption, drawing.error or "")
+    lines = [line.text for words in said if words for line in text.wrap(text.run(words, 13, ""), _WIDE)]
+    return [*lines, *filter(None, [" · ".join(drawing.dims.legend())]), *drawing.notes]
+
+
+def _graph_attributes(scene: Scene, words: Sequence[str], *, titled: bool) -> dict[str, str]:
     return {
         "rankdir": scene.direction,
         "bgcolor": scene.background or "transparent",
         "fontname": "Arial",
         "fontsize": "13",
         "tooltip": plain(scene.description),
-        **({"label": plain(*caption), "labelloc": "b", "labeljust": "l"} if caption else {}),
+        **({"label": plain(*words), "labelloc": "t" if titled else "b", "labeljust": "l"} if words else {}),
     }
 
 
@@ -103,7 +111,7 @@ def _edge_attributes(edge: Edge) -> dict[str, str]:
     if edge.kind == "gradient":
         found["constraint"] = "false"
     if edge.label is not None:
-        found |= {"label": plain(edge.label.text), "fontcolor": edge.label.color}
+        found |= {"label": plain(text.plain((edge.label,))), "fontcolor": edge.label.color}
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -30,7 +31,9 @@ def write(drawing: Drawing) -> str:
     styles = _Styles()
     boxes = list(_boxes(scene, styles))
     values = [edge for edge in scene.edges if edge.kind == "value"]
+    title = drawing.options.title
     rows = [
+        *(("---", f"title: {json.dumps(title, ensure_ascii=False)}", "---") if title else ()),
         _ROOM_FOR_TITLES,
         f"flowchart {scene.direction}",
         f"    accTitle: {_plain(scene.name)}",
@@ -107,7 +110,7 @@ def _shape(box: Box) -> tuple[str, str]:
 
 def _arrow(edge: Edge) -> str:
     line = "-.->" if edge.dashed else "-->"
-    return line if edge.label is None else f'{line}|"{escape(edge.label.text)}"|'
+    return line if edge.label is None else f'{line}|"{escape(text.plain((edge.label,)))}"|'
 
 
 def _links(edges: Sequence[Edge]) -> Iterator[str]:
@@ -125,7 +128,7 @@ def _label(box: Box) -> str:
 
 
 def _run(run: Text) -> str:
-    words = escape(run.text) + (f"<sub>{escape(run.subscript)}</sub>" if run.subscript else "")
+    words = escape(run.text) + (f"<sub>{escape(run.subscript)}</sub>{escape(run.after)}" if run.subscript else "")
     return f"<b>{words}</b>" if run.bold else words
 
 

@@ -124,6 +124,7 @@ class _Page:
             self.canvas.setFillColorRGB(*_color(run.color))
             x = self._words(run.text, x, y, run.size, run.bold)
             x = self._words(run.subscript, x, y - run.size * text.SUBSCRIPT_DROP, small, run.bold)
+            x = self._words(run.after, x, y, run.size, run.bold)
 
     def _words(self, words: str, x: float, y: float, size: float, bold: bool) -> float:
         """Sets words from `x` on, and gives where they end."""

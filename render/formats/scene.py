@@ -25,6 +25,8 @@ def write(drawing: Drawing) -> str:
     """The placed scene, in pixels of 1/96 inch from the top left; curves are sampled to points."""
     scene = drawing.scene
     document = {
+        "title": scene.name,
+        "caption": drawing.options.caption,
         "width": scene.width,
         "height": scene.height,
         "boxes": [_box(box) for box in scene.boxes],

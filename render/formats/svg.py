@@ -233,13 +233,17 @@ def _font(run: Text) -> str:
 
 
 def _run(run: Text) -> str:
-    words = escape(run.text)
-    if run.text.startswith(" "):  # a plain space at the edge of a tspan is lost in some viewers
-        words = "\u00a0" + words.lstrip(" ")
+    words = _lead(run.text)
     if not run.subscript:
         return words
     size, drop = number(run.subscript_size), number(run.size * text.SUBSCRIPT_DROP)
-    return f'{words}<tspan dy="{drop}" font-size="{size}">{escape(run.subscript)}</tspan>'
+    after = f'<tspan dy="-{drop}">{_lead(run.after)}</tspan>' if run.after else ""
+    return f'{words}<tspan dy="{drop}" font-size="{size}">{escape(run.subscript)}</tspan>{after}'
+
+
+def _lead(words: str) -> str:
+    """Words escaped; a plain space at the edge of a tspan is lost in some viewers."""
+    return "\u00a0" + escape(words).lstrip(" ") if words.startswith(" ") else escape(words)
 
 
 # Edges.

@@ -32,7 +32,7 @@ def write(drawing: Drawing, *, width: int = 100) -> str:
     from rich.text import Text
     from rich.tree import Tree
 
-    root = Tree(Text(text.clean(drawing.graph.name) or "graph"))
+    root = Tree(Text(drawing.options.title or text.clean(drawing.graph.name) or "graph"))
     writer = _Writer(drawing)
     writer.fill(root)
     out = StringIO()
@@ -68,9 +68,10 @@ class _Writer:
             self._branch(root, node).add(Text(self.say.operation(node)))
 
     def footer(self) -> list[str]:
-        """Notes and the error, under the tree."""
-        failed = [text.clean(self.drawing.error)] if self.drawing.error else []
-        return [text.elide(line, 400) for line in (*failed, *map(text.clean, self.drawing.notes))]
+        """Caption, names of sizes, the error and notes, under the tree."""
+        drawing = self.drawing
+        lines = (drawing.options.caption, " · ".join(self.say.dims.legend()), drawing.error or "", *drawing.notes)
+        return [text.elide(text.clean(line), 400) for line in lines if line]
 
     def _branch(self, root: Tree, node: Node) -> Tree:
         """The branch of the innermost open module around an operation, made where it is missing."""

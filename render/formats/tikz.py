@@ -137,7 +137,8 @@ class _Writer:
         small, drop = self._size(run.subscript_size), self._length(run.size * text.SUBSCRIPT_DROP)
         below = f"\\raisebox{{-{drop}}}{{{small}{escape(run.subscript)}}}" if run.subscript else ""
         weight = "\\bfseries{}" if run.bold else ""
-        return f"{{{self._size(run.size)}{weight}\\color{{{_color(run.color)}}}{escape(run.text)}{below}}}"
+        words = f"{escape(run.text)}{below}{escape(run.after)}"
+        return f"{{{self._size(run.size)}{weight}\\color{{{_color(run.color)}}}{words}}}"
 
     def _size(self, size: float) -> str:
         return f"\\fontsize{{{self._length(size)}}}{{{self._length(1.2 * size)}}}\\selectfont{{}}"

@@ -14,7 +14,7 @@ from render.labels.words import DETAIL_SIZE, NAME_SIZE, Lines, Words, scalar
 from render.scene import Text
 from render.views.closing import is_closed_module
 from render.views.merging import alike, turns
-from tracer.graph import Node, Scope
+from tracer.graph import Node, Scope, Value
 
 MAX_LINES: Final = 3
 MESSAGE_WIDTH: Final = 200.0  # of the lines of an error message
@@ -30,8 +30,11 @@ _CONVOLUTIONS: Final = ("conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_
 class OperationWords(Words):
     """The words for operations."""
 
-    def operation(self, node: Node) -> Lines:
-        """The lines of an operation's box: what it is; arguments, parameters; its source, or why it failed."""
+    def operation(self, node: Node, told: str = "") -> Lines:
+        """The lines of an operation's box: what it is; arguments, parameters; what its colour tells; its source.
+
+        Of one that failed, why it did.
+        """
         title = text.run(text.elide(self._title(node)), NAME_SIZE[self.style], self.theme.text, bold=True)
         if node.error is not None:
             return self._failure(title, node.error)
@@ -40,9 +43,10 @@ class OperationWords(Words):
             self._detail(" · ".join(self._details(node))),
             self._inside(node),
             self._folded_gradient(node),
-            self._source(node),
         ]
-        return tuple(row for row in rows if row)[: MAX_LINES + is_closed_module(node)]
+        coloured = self.colour(rows, told)
+        rows += [coloured, self._source(node)]
+        return tuple(row for row in rows if row)[: MAX_LINES + is_closed_module(node) + bool(coloured)]
 
     def _times(self, node: Node) -> tuple[Text, ...]:
         """How often an operation ran that is all there is of what it stands for: ` ×200`, ` 12 alike`."""
@@ -62,19 +66,23 @@ class OperationWords(Words):
         if not self.states_shape(node):
             return ()
         shape = self._value(node.outputs[0]).shape if len(node.outputs) == 1 and "shapes" in self.items else ()
-        words = [f"{text.count(node.attrs['operations'])} operations", text.shape(shape)]
+        words = [f"{text.count(node.attrs['operations'])} operations", self.dims.shape(shape)]
         return self._detail(" · ".join(word for word in words if word))
 
     def _folded_gradient(self, node: Node) -> tuple[Text, ...]:
         """The norm of the gradient of all parameters that have no boxes of their own, taken together."""
-        if "norms" not in self.items or ("params" in self.items and not is_closed_module(node)):
-            return ()
-        found = [self._value(each).grad for each in dict.fromkeys(node.inputs) if self.is_parameter(each)]
+        found = [value.grad for value in self.folded(node)] if "norms" in self.items else []
         norms = [stats.norm for stats in found if stats is not None and stats.norm is not None]
         if not norms:
             return ()
         words = f"|grad| {text.number(math.hypot(*norms))}"
         return (replace(text.run(words, DETAIL_SIZE[self.style], self.theme.gradient_text), gradient=True),)
+
+    def folded(self, node: Node) -> list[Value]:
+        """The parameters that an operation reads and that have no boxes of their own."""
+        if "params" in self.items and not is_closed_module(node):
+            return []
+        return [self._value(each) for each in dict.fromkeys(node.inputs) if self.is_parameter(each)]
 
     def _failure(self, title: Text, message: str) -> Lines:
         """What failed, and the beginning of why in at most two lines; the whole message is in tooltip and caption."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import cached_property
@@ -20,10 +21,10 @@ EDGE_GAP: Final = 6.0  # room around the words beside an arrow
 class TensorWords(Words):
     """The words for tensors."""
 
-    def tensor(self, value: Value) -> Lines:
-        """The lines of a tensor's box: name; shape or number; gradient."""
+    def tensor(self, value: Value, told: str = "") -> Lines:
+        """The lines of a tensor's box: name; shape or number; gradient; what its colour tells, where none says it."""
         rows = [self._name(value), self._facts(value), self._kept(value), self._gradient(value)]
-        return tuple(row for row in rows if row)
+        return tuple(row for row in (*rows, self.colour(rows, told)) if row)
 
     def tag(self, value: Value) -> Lines:
         """The one line of a tag: the tensor's name, or its shape where it has none."""
@@ -41,6 +42,11 @@ class TensorWords(Words):
         if value.kind == "parameter" and self.style == "operations" and value.numel > 1:
             words.append(text.count(value.numel))
         shown = self._detail(" · ".join(word for word in words if word))
+        number = scalar(value.data) if value.shape == () else None
+        if number is not None and not math.isfinite(number) and len(shown) == 1:
+            return (
+                text.run(shown[0].text, shown[0].size, self.theme.error, bold=True),
+            )  # it says itself what is wrong with it
         return (*shown, *self._trouble(value.data, lead=bool(shown)))
 
     def facts(self, value: Value) -> str:
@@ -50,7 +56,7 @@ class TensorWords(Words):
         if number is not None:
             words.append(f"data {text.number(number)}" if self.theme.records else text.number(number))
         elif "shapes" in self.items:
-            words.append(text.shape(value.shape) or "scalar")
+            words.append(self.dims.shape(value.shape) or "scalar")
         if "dtypes" in self.items and value.dtype:
             words.append(value.dtype)
         if "values" in self.items and number is None and value.data is not None:
@@ -113,10 +119,13 @@ class TensorWords(Words):
             return None
         stated = producer is not None and self.states_shape(producer) and len(producer.outputs) == 1
         facts = "" if stated else self.facts(value)
-        words = " · ".join(word for word in (text.elide(name, 16) if name else "", facts) if word)
-        if not words:
+        if not name and not facts:
             return None
-        return _beside(text.run(words, EDGE_SIZE, self.theme.muted))
+        base, index = text.indexed(name or "")
+        after = f" · {facts}" if name and facts else facts
+        if not index:
+            return _beside(text.run(text.elide(base, 16) + after, EDGE_SIZE, self.theme.muted))
+        return _beside(text.run(base, EDGE_SIZE, self.theme.muted, subscript=index, after=after))
 
 
 def _beside(run: Text) -> Text:

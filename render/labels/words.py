@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
 
 from render import text
+from render.dims import Dims
 from render.options import Style
 from render.scene import Text
 from render.theme import Theme
@@ -30,12 +31,14 @@ class Words:
         theme: Gives the colours.
         style: Gives the sizes.
         items: What is to be shown.
+        dims: Names of sizes.
     """
 
     graph: Graph
     theme: Theme
     style: Style
     items: frozenset[str]
+    dims: Dims = field(default_factory=Dims)
 
     @cached_property
     def names(self) -> Mapping[int, str]:
@@ -58,6 +61,12 @@ class Words:
     def is_parameter(self, value_id: int) -> bool:
         """Whether the value is a parameter (buffers are none)."""
         return self._value(value_id).kind == "parameter"
+
+    def colour(self, rows: Iterable[Sequence[Text]], told: str) -> tuple[Text, ...]:
+        """What a box's colour tells, unless its other rows say it."""
+        said = [text.plain(row) for row in rows]
+        is_gradient = told.startswith("|grad|") and any(row.startswith(("|grad|", "grad ")) for row in said)
+        return () if is_gradient or any(told in row for row in said) else self._detail(told)
 
     def _detail(self, words: str) -> tuple[Text, ...]:
         if not words:

@@ -187,7 +187,7 @@ def _keys(edges: Sequence[Edge], ends: dict[int, tuple[int, int]]) -> dict[int, 
 
 
 def _name(label: Text | None) -> str:
-    return "" if label is None else f"{label.text}\n{label.subscript}"
+    return "" if label is None else f"{label.text}\n{label.subscript}{label.after}"
 
 
 def _set_ports(plan: Plan, ends: dict[int, tuple[int, int]], keys: dict[int, Key]) -> None:

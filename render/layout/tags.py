@@ -77,7 +77,11 @@ def _name(box: Box, edges: Sequence[Edge]) -> Text | None:
     """What tags of a box say: the name of the tensor; of an operation, what stands on a line that leaves it."""
     if box.kind == "operation":
         label = next((edge.label for edge in edges if edge.label is not None), None)
-        return None if label is None else text.run(label.text.partition(" · ")[0], SIZE, label.color)
+        return (
+            None
+            if label is None
+            else text.run(label.text.partition(" · ")[0], SIZE, label.color, subscript=label.subscript)
+        )
     if not box.lines or not box.lines[0]:
         return None
     first = box.lines[0][0]

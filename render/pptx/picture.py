@@ -34,7 +34,7 @@ class Picture:
     def numbers(self) -> dict[str, int]:
         """The id of each shape, by its name."""
         names: list[str] = []
-        for box in self.scene.boxes:
+        for box in (*self.scene.boxes, *self.scene.swatches):
             names += [*boxes.parts(box), *([f"{box.id}g"] if box.kind == "group" else [])]
         for edge in self.scene.edges:
             names += [*self.wires.parts(edge), f"{edge.id}l"]
@@ -57,6 +57,8 @@ class Picture:
             yield self.wires.shape(edge, self.numbers, self.sites, self.place, told(edge, self.by_id))
         yield from (self._beside(edge) for edge in shown.edges if edge.label is not None)
         yield from (self._sample(edge, at) for at, edge in enumerate(shown.samples))
+        for swatch in shown.swatches:
+            yield boxes.shape(swatch, self.numbers, self.sites, self.place, self.lang)
         for at, each in enumerate(shown.labels):
             yield self._line(f"label{at}", below(each))
 

@@ -63,8 +63,9 @@ def _paragraph(line: Sequence[Text], setting: Setting) -> str:
 
 
 def _run(run: Text, setting: Setting) -> str:
-    """A run and its subscript; nothing for one without words."""
-    return _set(run.text, run, setting, "") + _set(run.subscript, run, setting, f' baseline="{_DROP}"')
+    """A run, its subscript and what follows that; nothing for one without words."""
+    below = _set(run.subscript, run, setting, f' baseline="{_DROP}"')
+    return _set(run.text, run, setting, "") + below + _set(run.after, run, setting, "")
 
 
 def _set(words: str, run: Text, setting: Setting, below: str) -> str:

@@ -18,10 +18,11 @@ from render.views.subgraph import note
 from tracer.graph import Graph, Scope
 
 MAX_BOXES: Final = 40  # more do not read in one figure
+MAX_SHOWN: Final = 120  # of which each has a colour to compare with the others
 
 
 @register("auto", help_text="the most detail that still reads: modules are opened until the budget is used", level=True)
-def auto(graph: Graph, *, boxes: int = MAX_BOXES) -> Graph:
+def auto(graph: Graph, *, boxes: int = MAX_BOXES, every: bool = False) -> Graph:
     """The graph at the level of functions where that is few enough boxes; otherwise what repeats is drawn once.
 
     Loops are rolled and modules that are alike folded. Then modules are opened from the outermost inwards: those of one
@@ -31,12 +32,13 @@ def auto(graph: Graph, *, boxes: int = MAX_BOXES) -> Graph:
     Args:
         graph: Any graph.
         boxes: How many boxes there may be, about; a graph without modules is drawn whole.
+        every: Draws every turn of what repeats.
     """
     whole = prune(collapse(graph))
     before = count_boxes(whole)
     if before <= boxes:
         return whole
-    whole = alike_once(roll(whole))
+    whole = whole if every else alike_once(roll(whole))
     closing = _closing_scopes(whole, _opened(_Tree.of(whole), boxes - _outside(whole)))
     closed = prune(close(whole, closing))
     number = len({scope.id for scope in closing.values()})

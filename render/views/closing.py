@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -108,7 +108,7 @@ def _closed(graph: Graph, part: _Part, representative: dict[int, int], inside: _
         scope=scope.id,
         forward=forward,
         attrs=_module_facts(graph, part, scope, inside) if closed_module else _function_facts(part, scope),
-        cost=_total_cost(part.nodes),
+        cost=_total_cost(graph, part, scope, inside),
         error=next((node.error for node in part.nodes if node.error is not None), None),
     )
 
@@ -187,12 +187,17 @@ def _function_facts(part: _Part, scope: Scope) -> dict[str, object]:
     return facts
 
 
-def _total_cost(nodes: Sequence[Node]) -> dict[str, float]:
+def _total_cost(graph: Graph, part: _Part, scope: Scope, inside: _Inside) -> dict[str, float]:
+    """The sums of what the kernels cost, and the bytes of new memory that they `made`; each as often as it ran."""
     total: dict[str, float] = {}
-    for name, amount in _costs(nodes):
-        total[name] = total.get(name, 0) + amount
+    for node in part.nodes:
+        times = inside.ran[node.scope] // inside.ran[scope.id]
+        for name, amount in (*node.cost.items(), *_made(graph, node)):
+            total[name] = total.get(name, 0) + times * amount
     return total
 
 
-def _costs(nodes: Iterable[Node]) -> Iterable[tuple[str, float]]:
-    return (item for node in nodes for item in node.cost.items())
+def _made(graph: Graph, node: Node) -> Iterable[tuple[str, int]]:
+    results = (graph.value_by_id[value] for value in node.outputs)
+    made = sum(value.nbytes for value in results if value.view_of is None and value.version_of is None)
+    return (("made", made),) if made and "made" not in node.cost else ()

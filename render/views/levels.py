@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
 from render.errors import RenderError, wrong_choice
 from render.views.asking import Asked
-from render.views.auto import auto
+from render.views.auto import MAX_SHOWN, auto
 from render.views.autograd import autograd
 from render.views.collapse import check_depth, collapse
 from render.views.phase import phase
@@ -28,6 +29,7 @@ def select(
     depth: int | None = None,
     items: frozenset[str],
     views: Sequence[Asked] = (),
+    every: bool = False,
 ) -> Graph:
     """The graph as it is to be drawn; sentences about what was closed are added to `meta["notes"]`.
 
@@ -40,6 +42,7 @@ def select(
         depth: Modules nested deeper than this are closed.
         items: What is to be shown; `backward` and `views` matter here.
         views: What was asked for by name.
+        every: Draws every turn of what repeats where nobody asked, for each has numbers to compare.
 
     Raises:
         RenderError: Another level, a wrong depth, a depth for the autograd level, or what a view refuses.
@@ -50,21 +53,21 @@ def select(
     steps: list[Callable[[Graph], Graph]] = [each.apply for each in views]
     first = max((number for number, each in enumerate(views, 1) if each.view.level), default=0)
     if level != "auto" or depth is not None or not first:
-        steps.insert(0, _level(level, depth, bool(views)))
+        steps.insert(0, _level(level, depth, bool(views), every))
         first += 1
     whole = "backward" in items or any(each.view.phases for each in views)
     kept = graph if whole else phase(graph)
     return _applied(kept, [*steps[:first], *_tidying(items), *steps[first:]])
 
 
-def _level(level: str, depth: int | None, with_views: bool) -> Callable[[Graph], Graph]:
+def _level(level: str, depth: int | None, with_views: bool, every: bool) -> Callable[[Graph], Graph]:
     """What `level` and `depth` ask for, as a view."""
     if level == "autograd":
         if depth is not None:
             raise RenderError("the autograd level has no modules to close: leave out depth, or choose level 'function'")
         return lambda graph: autograd(prune(graph))
     if level == "auto" and depth is None and not with_views:
-        return auto
+        return functools.partial(auto, boxes=MAX_SHOWN, every=True) if every else auto
     options: Mapping[str, str] = {"to": _COLLAPSED.get(level, "functions")}
     return lambda graph: collapse(graph, depth=depth, **options)  # type: ignore[arg-type]
 
