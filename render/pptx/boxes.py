@@ -33,7 +33,7 @@ class Sites:
     found: dict[str, list[Point]] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
-        for box in self.scene.boxes:
+        for box in (*self.scene.boxes, *self.scene.swatches):
             self.found[box.id] = list(middles(box))
         for edge in (each for each in self.scene.edges if each.path):
             for name, point in ((edge.tail, edge.path[0]), (edge.head, tip(edge))):
