@@ -115,6 +115,8 @@ def picture_options(command: _Command) -> _Command:
 
 def picture_option(name: str, option: Option) -> tuple[tuple[str, ...], dict[str, Any], str]:
     """An option of every picture as the command line has it: its names, click's details and its help."""
+    if option.kind is bool:
+        return (option.flag or formats.flag(name), name), {"is_flag": True}, option.help
     details = {"default": option.default, "type": option.kind, "metavar": option.metavar, "multiple": option.many}
     return (option.flag or formats.flag(name), name), details, option.help
 
@@ -350,15 +352,17 @@ def loss(graph: tracer.Graph) -> str:
 
 def write(graph: tracer.Graph, wish: Wish, numbered: str = "") -> None:
     """Draws a graph into every file, and says what a reader should know."""
-    picture = drawing.draw(graph, **wish.options)
-    for out in wish.outs:
-        path = out.with_name(numbered.join(formats.split(out)))
-        with progress(f"drawing {path.name} ..."):
-            picture.save(path, **wish.own_of(out))
-        say(f"wrote {shown(path)}")
-        if wish.open_it:
-            click.launch(str(path))
-    for note in picture.notes:
+    pictures = drawing.figures(graph, **wish.options)
+    for number, picture in enumerate(pictures, 1):
+        which = numbered if len(pictures) == 1 else f"{numbered}-{number}"
+        for out in wish.outs:
+            path = out.with_name(which.join(formats.split(out)))
+            with progress(f"drawing {path.name} ..."):
+                picture.save(path, **wish.own_of(out))
+            say(f"wrote {shown(path)}")
+            if wish.open_it:
+                click.launch(str(path))
+    for note in dict.fromkeys(note for picture in pictures for note in picture.notes):
         say(f"note: {note}")
 
 

@@ -15,7 +15,7 @@ from render.errors import RenderError as RenderError
 from render.scene import Scene as Scene
 from tracer.graph import Graph
 
-__all__ = ["Drawing", "RenderError", "Scene", "draw", "make_dot", "mimebundle", "picture", "render", "save"]
+__all__ = ["Drawing", "RenderError", "Scene", "draw", "figures", "make_dot", "mimebundle", "picture", "render", "save"]
 
 
 def draw(graph: Graph, **options: Any) -> Drawing:
@@ -30,10 +30,32 @@ def draw(graph: Graph, **options: Any) -> Drawing:
         A `Drawing`: `.render(format)`, `.save(path)`, `.scene`, `.notes`.
 
     Raises:
-        RenderError: A choice that is not there; the message lists those that are.
+        RenderError: A choice that is not there (the message lists those that are), or no drawing fits the page.
+    """
+    (drawing, *others) = figures(graph, **options)
+    if others:
+        raise RenderError(f"it takes {len(others) + 1} figures: render.figures gives them all")
+    return drawing
+
+
+def figures(graph: Graph, **options: Any) -> tuple[Drawing, ...]:
+    """The drawings of a graph: one, or with `split=True` as many as it takes to read all of it on the page asked for.
+
+    Args:
+        graph: As captured or loaded.
+        **options: As for `draw`.
+
+    Raises:
+        RenderError: As for `draw`, or it would take too many.
     """
     common = {name: options.pop(name) for name in _options.OPTIONS if name in options}
-    return Drawing(graph, _options.checked(**common), options)
+    drawing = Drawing(graph, _options.checked(**common), options)
+    targets = drawing.options.targets
+    if not targets:
+        return (drawing,)
+    from render import fit, split  # here, for most pictures are fitted to no page
+
+    return split.figures(drawing, *targets) if drawing.options.split else (fit.fitted(drawing, *targets),)
 
 
 def render(graph: Graph, format: str = "svg", **options: Any) -> str | bytes:  # noqa: A002 - the word for it

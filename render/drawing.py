@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
@@ -35,6 +35,7 @@ class Drawing:
         options: What was asked for, checked.
         extra: Options of a single format (`scale` of PNG).
         drawn: What is drawn of the graph, where that is known better than the options say it (`render.fit`).
+        part: The scene to place, where it is a part of a larger one (`render.split`).
         page: The page that the picture is to be as large as; None for one as large as the picture needs.
         told: What came up while the picture was made.
     """
@@ -43,6 +44,7 @@ class Drawing:
     options: Options
     extra: Mapping[str, Any] = field(default_factory=dict)
     drawn: Graph | None = None
+    part: Scene | None = None
     page: Target | None = None
     told: list[str] = field(default_factory=list, init=False, repr=False, compare=False)
 
@@ -65,6 +67,12 @@ class Drawing:
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader should know: what was closed or left out, how to see it, what came up while placing it."""
+        fitted = self.view.meta.get("fitted")
+        return (*self.captions, *((str(fitted),) if fitted else ()))
+
+    @property
+    def captions(self) -> tuple[str, ...]:
+        """Those that stand in the picture; what was done to fit it to a page does not."""
         heat = "" if self.options.color_by is None or self.heat is None else self.heat.note()
         own = (*self.dims.notes(), *((heat,) if heat else ()), *self.told)
         return (*(str(note) for note in self.view.meta.get("notes", ())), *own)
@@ -83,6 +91,8 @@ class Drawing:
     @property
     def composed(self) -> Scene:
         """Boxes and arrows without coordinates."""
+        if self.part is not None:
+            return replace(self.part, direction=self.options.direction or self.part.direction)
         return self._composed[0]
 
     @property
@@ -118,7 +128,7 @@ class Drawing:
         words = annotate.Words(
             title=options.title,
             caption=options.caption,
-            notes=self.notes,
+            notes=self.captions,
             error=self.error,
             entries=[legend.told(words, theme) for words in self.dims.legend()],
             scale=None if self.heat is None else self.heat.scale(),

@@ -16,12 +16,14 @@ from render.errors import RenderError
 from render.options import DIRECTIONS
 from render.page import Target, smallest
 from render.scene import Scene
-from render.views.auto import auto, count_boxes
+from render.views.auto import MAX_BOXES, auto, count_boxes
+from render.views.closing import close
 from render.views.fold import fold
 from render.views.levels import select
 from render.views.roll import roll
 from render.views.skip import skip
-from tracer.graph import Graph
+from render.views.subgraph import note
+from tracer.graph import Graph, Scope
 
 _FEWER: Final = 0.8  # boxes of one try to those of the one before
 _BETTER: Final = 1.2  # how much larger the text must be for the figure to be turned
@@ -46,10 +48,26 @@ def fitted(drawing: Drawing, *targets: Target) -> Drawing:
     smaller = drawing
     for smaller in _ladder(drawing):
         for target in targets:
-            rivals = [each for each in _turned(smaller, target) if fits(each, target)]
-            if rivals:
-                return _best(rivals)
+            found = best(smaller, target)
+            if found is not None:
+                return found
     raise RenderError(_refusal(drawing, smaller, targets))
+
+
+def best(drawing: Drawing, target: Target) -> Drawing | None:
+    """The drawing on a page, turned where that makes it fit or its text much larger; None where it does not fit."""
+    rivals = [each for each in _turned(drawing, target) if fits(each, target)]
+    if not rivals:
+        return None
+    return max(rivals, key=lambda each: smallest(each.scene) * (_BETTER if each is rivals[0] else 1.0))
+
+
+def detailed(drawing: Drawing) -> Drawing:
+    """The drawing with the most detail that one reads in several figures: what repeats is drawn once, no more."""
+    whole = _whole(drawing)
+    if _is_chosen(drawing) or count_boxes(whole) <= MAX_BOXES:
+        return replace(drawing, drawn=whole)
+    return replace(drawing, drawn=fold(roll(whole)))
 
 
 def fits(drawing: Drawing, target: Target) -> bool:
@@ -74,6 +92,8 @@ def may_fit(scene: Scene, target: Target) -> bool:
     area = sum((length + _RANK_GAP) * (breadth + _BOX_GAP) for length, breadth in sizes.values())
     if area > _FULL * (along + _RANK_GAP) * (aside + _BOX_GAP):
         return False
+    if across:  # it can be broken into rows
+        return True
     ends = {name: length for name, (length, _) in sizes.items()}
     for edge in scene.edges:  # in the order of the run, so that a tail is settled before its head is
         if edge.kind == "value" and not edge.back and not edge.against:
@@ -89,11 +109,6 @@ def _turned(drawing: Drawing, target: Target) -> list[Drawing]:
     return [replace(drawing, page=target, options=replace(drawing.options, direction=each)) for each in directions]
 
 
-def _best(rivals: Sequence[Drawing]) -> Drawing:
-    """The first, unless another has much larger text."""
-    return max(rivals, key=lambda each: smallest(each.scene) / (1.0 if each is not rivals[0] else 1 / _BETTER))
-
-
 def _ladder(drawing: Drawing) -> Iterator[Drawing]:
     """What can be drawn of the graph, from the most detail to the least."""
     for view in _views(drawing):
@@ -101,16 +116,14 @@ def _ladder(drawing: Drawing) -> Iterator[Drawing]:
 
 
 def _views(drawing: Drawing) -> Iterator[Graph]:
-    """The graph whole, with what repeats drawn once, then with more and more modules closed.
+    """The graph whole, with what repeats drawn once, then with more and more modules closed, and loops last.
 
     Where the user said what is to be drawn, that alone.
     """
-    options = drawing.options
-    if drawing.drawn is not None or options.view or options.level != "auto" or options.depth is not None:
-        yield drawing.view
-        return
-    whole = select(drawing.graph, level="function", items=options.items("data"))
+    whole = _whole(drawing)
     yield whole
+    if _is_chosen(drawing):
+        return
     once = fold(roll(whole))
     if once is not whole:
         yield once
@@ -121,29 +134,67 @@ def _views(drawing: Drawing) -> Iterator[Graph]:
         if count_boxes(closed) < least:
             least = count_boxes(closed)
             yield closed
+    looped = _loops_closed(once)
+    if looped is not once:
+        yield looped
+
+
+def _loops_closed(graph: Graph) -> Graph:
+    """The graph with one operation in place of each loop."""
+    closing: dict[int, Scope] = {}
+    for scope in graph.scopes:
+        around = None if scope.parent is None else closing.get(scope.parent)
+        if around is not None or scope.kind == "loop":
+            closing[scope.id] = around or scope
+    if not closing:
+        return graph
+    number = len({scope.id for scope in closing.values()})
+    closed = close(graph, closing)
+    nodes = (replace(node, op="loop") if node.scope in closing else node for node in closed.nodes)
+    return note(
+        replace(closed, nodes=tuple(nodes)), "1 loop is closed" if number == 1 else f"{number} loops are closed"
+    )
+
+
+def _is_chosen(drawing: Drawing) -> bool:
+    """Whether the user, or who made the drawing, said what of the graph is drawn."""
+    options = drawing.options
+    return drawing.drawn is not None or bool(options.view) or options.level != "auto" or options.depth is not None
+
+
+def _whole(drawing: Drawing) -> Graph:
+    """What was chosen, or else the graph at the level of functions."""
+    if _is_chosen(drawing):
+        return drawing.view
+    return select(drawing.graph, level="function", items=drawing.options.items("data"))
 
 
 def _trimmed(drawing: Drawing) -> Iterator[Drawing]:
-    """A drawing whole, then with small things left out, tensors last."""
+    """A drawing whole, then with one small thing after another left out: forms of a tensor, tensors, shapes."""
     yield _noted(drawing, ())
-    bare = replace(drawing, drawn=skip(drawing.view)) if "views" not in drawing.options.show else drawing
-    less = "what only shows a tensor in another form is left out"
-    if len(bare.view.nodes) < len(drawing.view.nodes):
-        yield _noted(bare, (less,))
-    left_out = (less,) if len(bare.view.nodes) < len(drawing.view.nodes) else ()
     options = drawing.options
+    ways: list[tuple[Drawing, tuple[str, ...]]] = [(drawing, ())]
+    bare = skip(drawing.view)
+    if "views" not in options.show and len(bare.nodes) < len(drawing.view.nodes):
+        ways.append((replace(drawing, drawn=bare), ("what only shows a tensor in another form is left out",)))
+        yield _noted(*ways[-1])
     if options.style is None and choose_style(drawing.view, options) == "data":
-        tensors = "tensors are not drawn as boxes"
-        yield _noted(replace(drawing, options=replace(options, style="operations")), (tensors,))
-        if left_out:
-            yield _noted(replace(bare, options=replace(options, style="operations")), (*left_out, tensors))
+        options = replace(options, style="operations")
+        ways = [(replace(way, options=options), (*told, "tensors are not drawn as boxes")) for way, told in ways]
+        for way, told in ways:
+            yield _noted(way, told)
+    if not {"shapes", "names"} & set(options.show):
+        way, told = ways[-1]
+        options = replace(options, hide=(*options.hide, "shapes"))
+        yield _noted(replace(way, options=options), (*told, "shapes are left out"))
 
 
 def _noted(drawing: Drawing, left_out: Sequence[str]) -> Drawing:
-    """The drawing with one sentence on all that was done to make it small."""
-    told = [str(note).partition("; --")[0] for note in drawing.view.meta.get("notes", ())]
-    words = "; ".join((*told, *left_out))
-    meta = {**drawing.view.meta, "notes": (f"to fit: {words}; --split draws all of it",) if words else ()}
+    """The drawing with one sentence on all that was done to make it small, which is not written into the picture."""
+    before = [str(note).partition("; --")[0] for note in drawing.view.meta.get("notes", ())]
+    words = "; ".join((*before, *left_out))
+    told = f"to fit: {words}; --split draws all of it" if words else ""
+    meta = {**drawing.view.meta, "notes": (), "fitted": told}
     return replace(drawing, drawn=replace(drawing.view, meta=meta))
 
 

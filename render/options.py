@@ -13,6 +13,7 @@ from typing import Any, Final, Literal, get_args
 from render import text
 from render.dims import Wanted, wanted
 from render.errors import RenderError, wrong_choice
+from render.page import PURPOSES, Target, size, targets
 from render.quantities import QUANTITIES, Quantity
 from render.scene import Direction
 from render.theme import Theme
@@ -115,6 +116,10 @@ def _sentence(what: str) -> Callable[[object], str]:
     return check
 
 
+def _theme(given: object) -> Theme:
+    return _read_theme("light" if given is None else given)  # type: ignore[arg-type]
+
+
 def _depth(given: int | None) -> int | None:
     check_depth(given)
     return given
@@ -156,9 +161,14 @@ class Options:
         caption: Stands below it; empty for none.
         color_by: What boxes are coloured by, a name of `render.quantities.QUANTITIES`; None for the kinds of things.
         dims: Names of sizes. Given as a text such as `B=64 batch,T=5,4*T`, as `auto`, or as a mapping.
+        purpose: `screen`, `slide`, `paper` or `poster`: the size of the page and of its text, and the theme unless one
+            is chosen. All but `screen` fold, close and turn the graph until it can be read there.
+        size: Width and height of the page in inches, in place of those of the purpose; a height of 0 is as much as the
+            figure needs. Given as text, such as `13.33x7.5`, `12x8cm`, `1280x720px` or `3.35in`, or as two numbers.
+        split: Whether what does not fit is drawn as several figures instead of folded.
 
     Raises:
-        RenderError: An item is both to be shown and to be hidden.
+        RenderError: An item is both to be shown and to be hidden, or there is no page to split for.
     """
 
     level: str = _option(
@@ -184,7 +194,7 @@ class Options:
         "Left to right or top to bottom; by default what fits.",
     )
     theme: Theme = _option(
-        "light", _read_theme, "NAME|FILE.toml", f"Colours: {', '.join(theme_names())}, or your own in a file."
+        None, _theme, "NAME|FILE.toml", f"Colours: {', '.join(theme_names())}, or your own in a file.  [default: light]"
     )
     engine: str = _option("layered", _engine, "layered|dot", "Layout; dot needs Graphviz.")
     style: Style | None = _option(
@@ -193,7 +203,24 @@ class Options:
         "data|operations",
         "Tensors as boxes between operations, or operations alone with shapes on the arrows; by default what fits.",
     )
-
+    purpose: str = _option(
+        "screen",
+        _among("purpose", PURPOSES),
+        "|".join(PURPOSES),
+        "Fold, close and turn the graph until it can be read there: 13.33x7.5 in with text from 12 pt on a slide; 3.35 "
+        "or 7 in wide, 7 to 9 pt, in greys on paper; A0, 24 pt on a poster.",
+        flag="--for",
+    )
+    size: tuple[float, float] | None = _option(
+        None, size, "WxH", "The page to fit to, in inches, or as 12x8cm, 120x80mm, 1280x720px; 3.35in is a width alone."
+    )
+    split: bool = _option(
+        False,
+        bool,
+        "",
+        "Draw what does not fit as several figures, OUT-1, OUT-2, ..., instead of folding it.",
+        kind=bool,
+    )
     title: str = _option("", _sentence("title"), "TEXT", "Stands above the picture, and names the document.")
     caption: str = _option("", _sentence("caption"), "TEXT", "Stands below the picture.")
     color_by: Quantity | None = _option(
@@ -213,6 +240,13 @@ class Options:
         both = [item for item in self.show if item in self.hide]
         if both:
             raise RenderError(f"{both[0]!r} is both to be shown and to be hidden: leave it out of one")
+        if self.split and not self.targets:
+            raise RenderError("there is no page to split for: say which with --for slide, paper or poster, or --size")
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """The pages that the picture may be fitted to; none where it is as large as it needs to be."""
+        return targets(self.purpose, self.size)
 
     def items(self, style: Style) -> frozenset[str]:
         """The items to draw in a style."""
@@ -227,7 +261,7 @@ def checked(**given: Any) -> Options:
     """The options as a user gives them, checked.
 
     Args:
-        **given: Any of `OPTIONS`, as described in `Options`.
+        **given: Any of `OPTIONS`, as described in `Options`; None for what was not chosen.
 
     Raises:
         RenderError: A choice that is not there; the message lists those that are.
@@ -235,4 +269,6 @@ def checked(**given: Any) -> Options:
     for name in given:
         if name not in OPTIONS:
             raise wrong_choice("option", name, OPTIONS)
-    return Options(**{name: OPTIONS[name].check(value) for name, value in given.items()})
+    chosen = {name: value for name, value in given.items() if value is not None}
+    usual = PURPOSES[OPTIONS["purpose"].check(chosen.get("purpose", "screen"))].defaults
+    return Options(**{name: OPTIONS[name].check(value) for name, value in {**usual, **chosen}.items()})

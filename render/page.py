@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Final
 
+from render.errors import RenderError
+from render.layout.rows import rows
 from render.scene import Box, Edge, Label, Point, Scene, Text
 from render.text import LEAST
 
@@ -15,6 +19,8 @@ POINT: Final = INCH / 72
 LARGEST: Final = 200.0  # inches, the side of the largest page that readers of PDF show
 _SPREAD: Final = 0.8  # of the largest size of text: the smallest gets no larger where a figure is enlarged
 _FINE: Final = 10_000  # steps of a scale in one: a size that is just met is met after rounding, too
+MOST_ROWS: Final = 8
+_LARGER: Final = 1.4  # times as large must text get for a figure that can be read to be broken into more rows
 _ROUNDS: Final = 12  # of scaling down until what stands under the figure has its place too
 
 
@@ -57,14 +63,102 @@ class Target:
         return f"{self.width:.4g} × {high} with text from {self.least:g} pt"
 
 
+@dataclass(frozen=True, slots=True)
+class Purpose:
+    """What a figure is for.
+
+    Attributes:
+        targets: Pages to try, in their order; none for a figure as large as it needs to be.
+        least: Points of the smallest text.
+        most: Points of the largest.
+        defaults: Options that are other than usual unless the user chooses.
+    """
+
+    targets: tuple[Target, ...] = ()
+    least: float = 9.0
+    most: float = 18.0
+    defaults: Mapping[str, str] = field(default_factory=dict)
+
+
+_COLUMN, _PAGE = Target(3.35, 4.5, 7, 9, short=True), Target(7.0, 9.0, 7, 9, short=True)
+PURPOSES: Final[Mapping[str, Purpose]] = MappingProxyType(
+    {
+        "screen": Purpose(),
+        "slide": Purpose((Target(40 / 3, 7.5, 12, 24),), 12, 24),
+        "paper": Purpose((_COLUMN, _PAGE), 7, 9, {"theme": "print"}),  # one column of a page of two, or both
+        "poster": Purpose((Target(1189 / 25.4, 841 / 25.4, 24, 48),), 24, 48),  # A0 on its side
+    }
+)
+_INCHES: Final = {"in": 1.0, "cm": 1 / 2.54, "mm": 1 / 25.4, "px": 1 / INCH, "pt": 1 / 72}
+_LENGTH: Final = r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)\s*(in|cm|mm|px|pt)?"
+_SIZE: Final = re.compile(rf"\s*{_LENGTH}(?:\s*[x×*]\s*{_LENGTH})?\s*", flags=re.ASCII | re.IGNORECASE)
+
+
+def size(given: str | tuple[float, float] | None) -> tuple[float, float] | None:
+    """Width and height in inches; a height of 0 is as much as the figure needs.
+
+    Args:
+        given: `13.33x7.5`, `12x8cm`, `120mm x 8cm`, `1280x720px`, or a width alone (`3.35in`); a unit that stands once
+            holds for both. Or two numbers of inches.
+
+    Raises:
+        RenderError: It cannot be read, or a side is zero or more than 200 inches.
+    """
+    if given is None:
+        return None
+    spelled = "x".join(map(str, given)) if isinstance(given, tuple) else str(given)
+    found = _SIZE.fullmatch(spelled)
+    if found is None:
+        raise RenderError(
+            f"size {spelled!r} cannot be read: write width x height, such as 13.33x7.5 (inches), 12x8cm or 1280x720px, "
+            "or a width alone, such as 3.35in"
+        )
+    wide, unit, high, other = (each and each.lower() for each in found.groups())
+    width = float(wide) * _INCHES[unit or other or "in"]
+    height = 0.0 if high is None else float(high) * _INCHES[other or unit or "in"]
+    for side, inches in (("width", width), ("height", height)):
+        if inches > LARGEST or (inches <= 0 and (side == "width" or high is not None)):
+            raise RenderError(
+                f"size {spelled!r} has a {side} of {inches:g} in: it must be more than 0, and at most {LARGEST:g} in"
+            )
+    return width, height
+
+
+def targets(purpose: str, asked: tuple[float, float] | None) -> tuple[Target, ...]:
+    """The pages that a figure may be fitted to; none where it may be as large as it needs.
+
+    Args:
+        purpose: One of `PURPOSES`; it says how large text is.
+        asked: Width and height in inches, in place of those of the purpose; a height of 0 for what the figure needs.
+    """
+    meant = PURPOSES[purpose]
+    if asked is None:
+        return meant.targets
+    width, height = asked
+    highest = max([_PAGE.height, *(each.height for each in meant.targets)])
+    return (Target(width, height or highest, meant.least, meant.most, short=not height),)
+
+
 def printed(placed: Scene, target: Target, dress: Callable[[Scene], Scene]) -> Scene:
-    """A placed scene as large as it can be on a page, in the middle of it.
+    """A placed scene as large as it can be on a page, in the middle of it; in rows where it reads better so.
 
     Args:
         placed: As layout gave it.
         target: The page. Where the scene does not fit at the least size of text it gets smaller than that.
         dress: Adds title, legend and notes to a scene; it is given one as wide as the page.
     """
+    best = _on_page(placed, target, dress)
+    for count in range(2, MOST_ROWS + 1):
+        enough = _LARGER * smallest(best) if smallest(best) >= target.least else smallest(best)
+        if enough > _SPREAD * target.largest:
+            break
+        broken = rows(placed, count)
+        scene = best if broken is None else _on_page(broken, target, dress)
+        best = scene if smallest(scene) > enough else best
+    return best
+
+
+def _on_page(placed: Scene, target: Target, dress: Callable[[Scene], Scene]) -> Scene:
     width, height = target.room
     scale = max(target.scale, _SPREAD * target.largest * POINT / LEAST)
     scale = min(scale, width / max(placed.width, 1.0), height / max(placed.height, 1.0))

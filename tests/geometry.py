@@ -194,15 +194,20 @@ def _cuts(scene: Scene) -> Iterator[str]:
     boxes = Sorted({box.id: rect(box) for box in scene.boxes})
     labels = Sorted({edge.id: label_rect(edge) for edge in scene.edges if edge.label is not None})
     for edge in scene.edges:
-        own = {edge.tail, edge.head} | around[edge.tail] | around[edge.head]
+        own = {whole(each) for each in {edge.tail, edge.head} | around[edge.tail] | around[edge.head]}
         cut: set[str] = set()
         for x, y in samples(edge.path):
             spot = Rect(x - 0.1, y - 0.1, x + 0.1, y + 0.1)
-            foreign = [(name, other) for name, other in boxes.near(spot) if name not in own]
+            foreign = [(name, other) for name, other in boxes.near(spot) if whole(name) not in own]
             cut.update(f"box {name}" for name, other in foreign if holds(other, x, y))
             cut.update(f"the label of {name}" for name, other in labels.near(spot) if holds(other, x, y))
         for name in sorted(cut):
             yield f"edge {edge.id} runs through {name}"
+
+
+def whole(name: str) -> str:
+    """The group of which a box is the part in a later row."""
+    return name.partition("_row")[0]
 
 
 def holds(area: Rect, x: float, y: float) -> bool:

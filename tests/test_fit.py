@@ -81,10 +81,33 @@ def test_what_fits_is_drawn_whole_and_without_a_word() -> None:
 
 
 def test_modules_are_closed_until_it_fits_and_one_sentence_says_so() -> None:
-    drawing = fitted(draw(model(30)), SLIDE)
+    drawing = fitted(draw(model(14)), SLIDE)
     (note,) = drawing.notes
     assert note.startswith("to fit: closed ")
-    assert "instead of 91" in note
+    assert "modules to draw" in note
+
+
+def test_a_long_chain_is_broken_into_rows() -> None:
+    drawing = fitted(draw(chain(24, named=False), style="operations"), SLIDE)
+    assert drawing.notes == ()
+    assert len({box.y + box.height / 2 for box in drawing.scene.boxes}) > 2
+    assert_fitted(drawing, SLIDE)
+
+
+def test_a_loop_is_closed_where_nothing_else_helps() -> None:
+    s = Sketch()
+    state = s.value("h", (4, 4), kind="input")
+    weights = [s.value(f"W{number}", (4, 4), kind="parameter") for number in range(14)]
+    for _ in range(20):
+        for number, weight in enumerate(weights):
+            made = s.value(None, (4, 4))
+            s.call("mm", [state, weight], [made], line=number + 1)
+            state = made
+    drawing = fitted(draw(s.graph(outputs=[state])), Target(4, 2, 9))
+    (note,) = drawing.notes
+    assert "a loop is drawn once" in note
+    assert "1 loop is closed" in note
+    assert "loop ×20" in {"".join(run.text for run in line) for box in drawing.scene.boxes for line in box.lines}
 
 
 def test_of_several_pages_the_first_that_fits_is_taken() -> None:

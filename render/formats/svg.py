@@ -14,6 +14,7 @@ from render.embedding import metadata
 from render.errors import RenderError
 from render.formats import register
 from render.layout.outline import corner_radius
+from render.page import INCH
 from render.painting import HEAD, Line, below, dashes, inner, layers, lines, number, pieces, rules
 from render.scene import Box, Edge, Label, Point, Scene, Text
 from render.statements import Statements
@@ -58,7 +59,7 @@ def write(
     carried = metadata(drawing.graph) if embed else ""
     if not animate:
         scene = replace(drawing.scene, background="") if transparent else drawing.scene
-        return spell(scene, told=_told(drawing), carried=carried)
+        return spell(scene, told=_told(drawing), carried=carried, inches=drawing.page is not None)
     if not 0.1 <= pace <= 60:
         raise RenderError(f"pace must be from 0.1 to 60 seconds a step, not {pace:g}")
     board = drawing.storyboard(by=by, motion=motion, lang=lang)
@@ -90,7 +91,7 @@ def _told(drawing: Drawing) -> str:
     return "\n".join([*rows, *([f"and {text.count(left)} more operations"] if left > 0 else [])])
 
 
-def spell(scene: Scene, *, told: str = "", carried: str = "", parts: Parts | None = None) -> str:
+def spell(scene: Scene, *, told: str = "", carried: str = "", parts: Parts | None = None, inches: bool = False) -> str:
     """A placed scene as SVG text.
 
     Args:
@@ -98,6 +99,7 @@ def spell(scene: Scene, *, told: str = "", carried: str = "", parts: Parts | Non
         told: Lines to follow its description.
         carried: A `metadata` element.
         parts: Gives every part an id and every box a halo, which is not seen, for a style sheet or a script.
+        inches: Whether its size is given in inches: for a page that is to be printed just as large.
     """
     scene = replace(scene, description="\n".join(words for words in (scene.description, told) if words))
     rows = _body(scene, "\0", parts)  # which `escape` leaves in no text
@@ -108,7 +110,7 @@ def spell(scene: Scene, *, told: str = "", carried: str = "", parts: Parts | Non
     for index, row in enumerate(rows):  # one by one: a large picture as a whole is held once only
         rows[index] = row.replace("\0", prefix)
     end = (carried, "</svg>", "") if carried else ("</svg>", "")
-    return "\n".join((_open(scene, prefix), *rows, *end))
+    return "\n".join((_open(scene, prefix, inches), *rows, *end))
 
 
 def _body(scene: Scene, prefix: str, parts: Parts | None) -> list[str]:
@@ -133,10 +135,11 @@ def _line(line: Line, prefix: str, parts: bool) -> str:
     return f'<g id="{prefix}-{line.element}">{_text(line)}</g>' if parts and line.element else _text(line)
 
 
-def _open(scene: Scene, prefix: str) -> str:
+def _open(scene: Scene, prefix: str, inches: bool) -> str:
     width, height = number(scene.width), number(scene.height)
+    wide, high = (f"{round(side / INCH, 4):g}in" if inches else number(side) for side in (scene.width, scene.height))
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{wide}" height="{high}" '
         f'role="img" aria-labelledby="{prefix}-title" aria-describedby="{prefix}-desc" '
         f'font-family="{escape(scene.font)}" style="max-width:100%;height:auto">'
     )

@@ -1,0 +1,58 @@
+"""Pictures broken into rows: as sound as before, with every box and every arrow."""
+
+from __future__ import annotations
+
+import pytest
+
+from render.layout import place
+from render.layout.rows import rows
+from render.scene import Scene
+from tests import scenes
+from tests.geometry import problems
+
+BROKEN = {
+    "rnn_cell": scenes.rnn_cell, "residual": scenes.residual, "nested": scenes.nested, "many_ends": scenes.many_ends,
+    "parallel": scenes.parallel, "apart": scenes.apart, "cycle": scenes.cycle,
+    "chain": lambda: scenes.long_chain(length=40),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("count", [2, 3, 4])
+@pytest.mark.parametrize("name", BROKEN)
+def test_rows_are_as_sound_as_what_was_broken(name: str, count: int) -> None:
+    before = place(BROKEN[name]())
+    after = rows(before, count)
+    if after is None:
+        assert name not in ("rnn_cell", "residual", "chain")
+        return
+    assert problems(after) == []
+    assert plain(after) == plain(before)
+    assert [(edge.id, edge.tail, edge.head) for edge in after.edges] == [
+        (edge.id, edge.tail, edge.head) for edge in before.edges
+    ]
+
+
+def plain(scene: Scene) -> dict[str, tuple[float, float]]:
+    return {box.id: (box.width, box.height) for box in scene.boxes if box.kind != "group"}
+
+
+def test_rows_are_about_equally_long() -> None:
+    before = place(scenes.long_chain(length=40))
+    after = rows(before, 4)
+    assert after is not None
+    assert after.width < before.width / 3
+    assert after.height > 4 * max(box.height for box in before.boxes)
+
+
+def test_a_group_that_is_cut_has_a_box_in_each_row_and_one_title() -> None:
+    after = rows(place(scenes.residual()), 2)
+    assert after is not None
+    parts = [box for box in after.boxes if box.id.startswith("block")]
+    assert [box.id for box in parts] == ["block", "block_row2"]
+    assert [len(box.lines) for box in parts] == [1, 0]
+
+
+def test_what_runs_downwards_or_cannot_be_cut_stays() -> None:
+    assert rows(place(scenes.rnn_cell("TB")), 2) is None
+    assert rows(place(scenes.empty()), 2) is None
+    assert rows(place(scenes.rnn_cell()), 40) is None
