@@ -29,6 +29,7 @@ from render.views.merging import carried, copies
 from tracer.graph import Graph, Node, Value
 
 MAX_DATA_BOXES: Final = 40  # more tensors and operations than this do not read as one figure
+MAX_WRAPPED: Final = 300  # boxes of a picture that is looked at as a whole; larger ones are not broken into columns
 _GAP: Final = 36.0  # about what lies between two boxes
 MAX_LR_LENGTH: Final = 2100.0  # a longer way from input to output is drawn from top to bottom
 TAG_HEIGHT: Final = 24.0
@@ -47,15 +48,15 @@ def compose(graph: Graph, options: Options, dims: Dims) -> tuple[Scene, Heat | N
     draft = _Draft(graph, options.theme, style, options.items(style), dims, options.color_by)
     draft.draw()
     boxes, edges = tuple(draft.boxes.values()), tuple(draft.edges)
+    across: Direction | None = "LR" if draft.groups.has_steps else None
+    direction = options.direction or across or options.theme.direction or _direction(boxes, edges)
     scene = Scene(
         name=options.title or text.clean(graph.name),
         description=_description(graph, options.caption),
         boxes=draft.groups.boxes(boxes),
         edges=(*edges, *draft.gradients),
-        direction=options.direction
-        or ("LR" if draft.groups.has_steps else None)
-        or options.theme.direction
-        or _direction(boxes, edges),
+        direction=direction,
+        wrap=direction == "TB" and not draft.groups.has_steps and len(boxes) <= MAX_WRAPPED,
         background=options.theme.background,
         font=options.theme.font,
     )
