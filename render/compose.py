@@ -29,9 +29,7 @@ from render.views.merging import carried, copies
 from tracer.graph import Graph, Node, Value
 
 MAX_DATA_BOXES: Final = 40  # more tensors and operations than this do not read as one figure
-MAX_WRAPPED: Final = 300  # boxes of a picture that is looked at as a whole; larger ones are not broken into columns
-_GAP: Final = 36.0  # about what lies between two boxes
-MAX_LR_LENGTH: Final = 2100.0  # a longer way from input to output is drawn from top to bottom
+MAX_LR_RANKS: Final = 14  # a longer way from input to output is drawn from top to bottom
 TAG_HEIGHT: Final = 24.0
 _SLACK: Final = 1.08  # fonts differ: nobody measures text twice the same
 
@@ -48,15 +46,15 @@ def compose(graph: Graph, options: Options, dims: Dims) -> tuple[Scene, Heat | N
     draft = _Draft(graph, options.theme, style, options.items(style), dims, options.color_by)
     draft.draw()
     boxes, edges = tuple(draft.boxes.values()), tuple(draft.edges)
-    across: Direction | None = "LR" if draft.groups.has_steps else None
-    direction = options.direction or across or options.theme.direction or _direction(boxes, edges)
     scene = Scene(
         name=options.title or text.clean(graph.name),
         description=_description(graph, options.caption),
         boxes=draft.groups.boxes(boxes),
         edges=(*edges, *draft.gradients),
-        direction=direction,
-        wrap=direction == "TB" and not draft.groups.has_steps and len(boxes) <= MAX_WRAPPED,
+        direction=options.direction
+        or ("LR" if draft.groups.has_steps else None)
+        or options.theme.direction
+        or _direction(boxes, edges),
         background=options.theme.background,
         font=options.theme.font,
     )
@@ -402,14 +400,12 @@ def _width(lines: Lines, least: float, pad: float) -> float:
 
 
 def _direction(boxes: Sequence[Box], edges: Sequence[Edge]) -> Direction:
-    """Left to right unless the longest way, with what stands on it, is too long for a page."""
-    width = {box.id: box.width for box in boxes}
-    reach = dict(width)
+    """Left to right unless the longest way is too long for a page."""
+    ranks = {box.id: 0 for box in boxes}
     ahead = (edge for edge in edges if not edge.back and not edge.against)
     for edge in ahead:  # in the order of the run, so that every tail is settled before its head is
-        gap = _GAP if edge.label is None else _GAP + edge.label.width
-        reach[edge.head] = max(reach[edge.head], reach[edge.tail] + gap + width[edge.head])
-    return "LR" if max(reach.values(), default=0.0) <= MAX_LR_LENGTH else "TB"
+        ranks[edge.head] = max(ranks[edge.head], ranks[edge.tail] + 1)
+    return "LR" if max(ranks.values(), default=0) < MAX_LR_RANKS else "TB"
 
 
 def _description(graph: Graph, caption: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 UNITS_PER_EM: Final = 2048
+MONO: Final = 1229  # of every letter of Courier New, Liberation Mono and Cousine
 
 # Of characters that are in none of the tables. Ideographs have a whole em.
 SYMBOL: Final = 1716  # what DejaVu Sans gives to most operators (`⊗`, `∇`, `⇒`); letters of formulas are no wider

@@ -11,13 +11,15 @@ from typing import Final
 
 from render.errors import RenderError
 from render.layout.rows import rows
+from render.painting import inner
 from render.scene import Box, Edge, Label, Point, Scene, Text
-from render.text import LEAST
+from render.text import LEAST, line_width
 
 INCH: Final = 96.0  # pixels of a scene
 POINT: Final = INCH / 72
 LARGEST: Final = 200.0  # inches, the side of the largest page that readers of PDF show
 _SPREAD: Final = 0.8  # of the largest size of text: the smallest gets no larger where a figure is enlarged
+_RAISED: Final = 0.75  # of the least size that text has before it is raised; boxes have no more room than that
 _FINE: Final = 10_000  # steps of a scale in one: a size that is just met is met after rounding, too
 MOST_ROWS: Final = 8
 _LARGER: Final = 1.4  # times as large must text get for a figure that can be read to be broken into more rows
@@ -34,6 +36,7 @@ class Target:
         least: Points of the smallest text there may be, as printed; subscripts included.
         most: Points of the largest; 0 for twice `least`.
         short: Whether the page becomes as high as the figure needs, `height` at most.
+        raises: Whether small text is set larger than the figure, as far as its box holds it.
     """
 
     width: float
@@ -41,6 +44,7 @@ class Target:
     least: float
     most: float = 0.0
     short: bool = False
+    raises: bool = False
 
     @property
     def largest(self) -> float:
@@ -55,7 +59,8 @@ class Target:
     @property
     def scale(self) -> float:
         """The least scale at which the smallest text of a scene that is not scaled yet can be read."""
-        return math.ceil(_FINE * self.least * POINT / LEAST) / _FINE
+        share = _RAISED if self.raises else 1.0
+        return math.ceil(share * _FINE * self.least * POINT / LEAST) / _FINE
 
     def __str__(self) -> str:
         """As it is told: `13.33 × 7.5 in with text from 12 pt`."""
@@ -170,8 +175,9 @@ def _on_page(placed: Scene, target: Target, dress: Callable[[Scene], Scene]) -> 
             break
         scale *= min(0.995, 1 / over)
     page = _centred(dressed, width / scale, dressed.height if target.short else height / scale)
+    larger = _scaled(page, scale, target.largest * POINT)
     return replace(
-        _scaled(page, scale, target.largest * POINT),
+        raised(larger, target.least * POINT) if target.raises else larger,
         width=round(width, 2),
         height=round(dressed.height * scale if target.short else height, 2),
     )
@@ -254,3 +260,40 @@ def _scaled(scene: Scene, scale: float, most: float) -> Scene:
         swatches=tuple(map(box, larger.swatches)),
         labels=tuple(replace(each, runs=tuple(map(text, each.runs))) for each in larger.labels),
     )
+
+
+def raised(scene: Scene, least: float) -> Scene:
+    """The scene with its small text set in `least` pixels wherever the boxes hold that.
+
+    Nothing moves; what would have to grow out of all proportion stays as it is.
+    """
+
+    def text(run: Text) -> Text:
+        if not _RAISED * least <= min(run.size, run.subscript_size or run.size) + 0.01:
+            return run
+        own, small = max(least, run.size), max(least, run.subscript_size) if run.subscript_size else 0.0
+        most = max(own / run.size, small / run.subscript_size if small else 0.0)
+        return replace(run, size=own, subscript_size=small, width=round(most * run.width, 2))
+
+    def box(each: Box) -> Box:
+        lines = tuple(tuple(map(text, line)) for line in each.lines)
+        return replace(each, lines=lines) if _holds(each, lines) else each
+
+    return replace(
+        scene,
+        boxes=tuple(map(box, scene.boxes)),
+        edges=tuple(replace(edge, label=None if edge.label is None else text(edge.label)) for edge in scene.edges),
+        labels=tuple(replace(each, runs=tuple(map(text, each.runs))) for each in scene.labels),
+    )
+
+
+def _holds(box: Box, lines: tuple[tuple[Text, ...], ...]) -> bool:
+    """Whether there is room in a box for its lines in another size."""
+    widest = max(map(line_width, lines), default=0.0)
+    if box.kind == "group":
+        return widest <= box.width - box.title - 16
+    if box.across:
+        return lines == box.lines
+    border = 2 * inner(box) if box.double else 0.0
+    high = sum(1.16 * max(run.size for run in line) for line in lines if line)  # as lines of Arial stand by themselves
+    return 1.03 * widest <= box.width - 8 - border and high <= box.height - border

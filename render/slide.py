@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 WIDTH: Final = 1280.0
 HEIGHT: Final = 720.0
 LEAST: Final = 12.0  # points of the smallest text
+_LARGEST: Final = 17.0  # and of the largest in a figure
 MARGIN: Final = 40.0
 TEXT: Final = 16.0  # pixels of facts and of code at least: 12 points
 
@@ -34,15 +35,19 @@ class Area:
     width: float
     height: float
 
+    def inside(self, across: float, down: float) -> Area:
+        """The same without a margin on each side."""
+        return Area(self.x + across, self.y + down, self.width - 2 * across, self.height - 2 * down)
+
     @property
     def target(self) -> Target:
         """The page for a figure that fills it."""
-        return Target(self.width / INCH, self.height / INCH, LEAST)
+        return Target(self.width / INCH, self.height / INCH, LEAST, _LARGEST, raises=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Slide:
-    """An arrangement.
+class Arrangement:
+    """Where things stand on a slide.
 
     Attributes:
         name: Of it.
@@ -60,12 +65,12 @@ class Slide:
 TITLE: Final = Area(MARGIN, 22, WIDTH - 2 * MARGIN, 78)
 BAR: Final = Area(MARGIN, 702, WIDTH - 2 * MARGIN, 5)
 SLIDES: Final = (
-    Slide("beside", Area(40, 108, 440, 420), Area(40, 544, 440, 142), Area(500, 104, 752, 586)),
-    Slide("below", Area(40, 500, 690, 188), Area(750, 500, 490, 188), Area(24, 104, 1232, 384)),
+    Arrangement("beside", Area(40, 108, 440, 420), Area(40, 544, 440, 142), Area(500, 104, 752, 586)),
+    Arrangement("below", Area(40, 496, 690, 192), Area(750, 496, 490, 192), Area(24, 102, 1232, 384)),
 )
 
 
-def staged(drawing: Drawing, **asked: Any) -> tuple[Storyboard, Slide]:
+def staged(drawing: Drawing, **asked: Any) -> tuple[Storyboard, Arrangement]:
     """The storyboard of a drawing that is fitted to a slide, and the arrangement that it is fitted to.
 
     Args:

@@ -100,14 +100,18 @@ class Storyboard:
         """The elements that have appeared once step `number` (counted from 0) is shown."""
         return frozenset(element for element, first in self.appears.items() if first <= number)
 
-    def frame(self, number: int) -> Scene:
+    def frame(self, number: int, whole: Scene | None = None) -> Scene:
         """The picture at step `number` (counted from 0) for formats without motion: same size, same positions.
 
         What has not appeared is left out (`build`) or pale (`flow`), and what is active has a thicker border.
+
+        Args:
+            number: Of the step.
+            whole: The final picture, where it stands elsewhere than in `scene`.
         """
         step, theme = self.steps[number], self.drawing.options.theme
         return frame(
-            self.scene,
+            whole or self.scene,
             self.visible(number),
             lit=frozenset(step.lit),
             updated=frozenset(step.updated),

@@ -27,18 +27,29 @@ _ENORMOUS: Final = 10**18  # no prefix reaches further
 _DROPPED: Final = frozenset({"Cc", "Cf", "Cs"})  # control, invisible formatting (bidi overrides too), half surrogates
 
 
-def width(text: str, size: float, *, bold: bool = False) -> float:
-    """Advance of `text` set in Arial, Helvetica or Liberation Sans.
+def width(text: str, size: float, *, bold: bool = False, mono: bool = False) -> float:
+    """Advance of `text` set in Arial, Helvetica or Liberation Sans, or in Courier New or Liberation Mono.
 
     Args:
         text: One line.
         size: Font size; the result is in the same unit.
         bold: Whether in the bold weight.
+        mono: Whether in a face whose letters are all as wide; ideographs take two of them, marks upon others none.
     """
+    if mono:
+        return sum(_cells(character) for character in text) * metrics.MONO * size / metrics.UNITS_PER_EM
     table, default = _WIDTHS[bold], _DEFAULT_WIDTH[bold]
     return (
         sum(table.get(character) or _unlisted(character, default) for character in text) * size / metrics.UNITS_PER_EM
     )
+
+
+@lru_cache(maxsize=4096)
+def _cells(character: str) -> int:
+    """How many letters of equal width a character takes."""
+    if unicodedata.category(character) in ("Mn", "Me"):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 
 @lru_cache(maxsize=4096)
@@ -52,11 +63,20 @@ def _unlisted(character: str, default: int) -> int:
     return max(default, metrics.SYMBOL) if category in ("Sm", "So") or character >= "\U0001d400" else default
 
 
-def run(text: str, size: float, color: str, *, bold: bool = False, subscript: str = "", after: str = "") -> Text:
+def run(
+    text: str,
+    size: float,
+    color: str,
+    *,
+    bold: bool = False,
+    subscript: str = "",
+    after: str = "",
+    mono: bool = False,
+) -> Text:
     """A measured run of text."""
     small = max(LEAST, round(size * _SUBSCRIPT_SCALE, 2)) if subscript else 0.0
-    advance = width(text + after, size, bold=bold) + width(subscript, small, bold=bold)
-    return Text(text, size, color, bold, subscript, small, after, round(advance, 2))
+    advance = width(text + after, size, bold=bold, mono=mono) + width(subscript, small, bold=bold, mono=mono)
+    return Text(text, size, color, bold, subscript, small, after, round(advance, 2), mono=mono)
 
 
 def name_run(name: str, size: float, color: str, *, limit: int = MAX_LABEL) -> Text:

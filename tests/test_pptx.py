@@ -5,22 +5,32 @@ from __future__ import annotations
 import io
 import math
 import re
+import shutil
+import subprocess
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pypdf
 import pytest
 from pptx import Presentation
 from pptx.oxml.ns import qn
 
 import render
+from render import deck as decks
 from render.pptx.routes import spans
 from render.scene import Edge
 from tests.graphs import GRAPHS, residual_net, rnn_cell, shared
+from tests.programs import run
 from tracer.graph import Graph
 
 every_graph = pytest.mark.parametrize("build", GRAPHS.values(), ids=GRAPHS)
+
+
+def still(graph: Graph, **options: Any) -> Any:
+    """One slide with the whole picture."""
+    return deck(graph, animate=False, **options)
 
 
 def deck(graph: Graph, **options: Any) -> Any:
@@ -66,7 +76,7 @@ def site(shape: Any, number: int) -> tuple[float, float]:
 
 @every_graph
 def test_every_box_is_a_shape_with_its_words_and_every_edge_is_there(build: Callable[[], Graph]) -> None:
-    scene, (slide,) = render.picture(build()), deck(build()).slides
+    scene, (slide,) = render.picture(build()), still(build()).slides
     shapes = by_name(slide)
     for box in scene.boxes:
         words = [run.text + run.subscript for line in box.lines for run in line]
@@ -79,7 +89,7 @@ def test_every_box_is_a_shape_with_its_words_and_every_edge_is_there(build: Call
 
 @every_graph
 def test_connectors_hold_on_to_the_sites_where_they_end(build: Callable[[], Graph]) -> None:
-    scene, (slide,) = render.picture(build()), deck(build()).slides
+    scene, (slide,) = render.picture(build()), still(build()).slides
     shapes = by_name(slide)
     numbers = {shape.shape_id: shape for shape in shapes.values()}
     edges = {f"!!{edge.id}": edge for edge in scene.edges}
@@ -107,7 +117,7 @@ def test_a_way_that_no_connector_follows_is_a_free_curve() -> None:
 
 
 def test_a_long_way_is_followed_by_connectors_over_knots() -> None:
-    shapes = by_name(deck(residual_net()).slides[0])
+    shapes = by_name(still(residual_net()).slides[0])
     pieces = [name for name in shapes if re.search(r"e[\d_]+p1$", name)]
     assert pieces
     knot = shapes[pieces[0].replace("p1", "k1")]
@@ -115,8 +125,8 @@ def test_a_long_way_is_followed_by_connectors_over_knots() -> None:
 
 
 def test_modules_are_groups_of_what_lies_in_them() -> None:
-    shapes = by_name(deck(residual_net()).slides[0])
-    scene = render.picture(residual_net())
+    shapes = by_name(still(residual_net()).slides[0])
+    scene = decks.still(render.draw(residual_net())).slides[0].whole
     for box in (each for each in scene.boxes if each.group is not None):
         name = f"!!{box.id}g" if box.kind == "group" else f"!!{box.id}"
         assert name in {shape.name for shape in shapes[f"!!{box.group}g"].shapes}
@@ -154,7 +164,119 @@ def test_the_document_says_what_it_is_and_nothing_of_the_machine() -> None:
 
 
 def test_shared_weights_feed_several_boxes() -> None:
-    shapes = by_name(deck(shared()).slides[0])
+    shapes = by_name(still(shared()).slides[0])
     weight = next(shape for name, shape in shapes.items() if shape.has_text_frame and shape.text_frame.text[:1] == "W")
     leaving = [each for each in shapes.values() if each._element.tag == qn("p:cxnSp")]
     assert sum(ends(each)[0][0] == weight.shape_id for each in leaving) >= 1
+
+
+# Decks.
+
+CELL = """
+    import torch
+
+    x = torch.randn(1, 10)
+    prev_h = torch.randn(1, 20)  # прошлое состояние
+    W_h = torch.randn(20, 20, requires_grad=True)
+    W_x = torch.randn(20, 10, requires_grad=True)
+
+    i2h = torch.mm(W_x, x.t())
+    h2h = torch.mm(W_h, prev_h.t())
+    next_h = (i2h + h2h).tanh()
+    loss = next_h.sum()
+    loss.backward()
+"""
+
+
+@pytest.fixture(scope="module")
+def cell(tmp_path_factory: pytest.TempPathFactory) -> Graph:
+    return run(tmp_path_factory.mktemp("cell"), CELL)[0].graphs[0]
+
+
+def test_a_deck_has_a_slide_for_each_step_with_title_and_notes(cell: Graph) -> None:
+    steps = render.draw(cell).storyboard().steps
+    found = deck(cell, lang="ru")
+    slides = list(found.slides)
+    titles = [slide.shapes.title.text_frame.text for slide in slides]
+    assert len(slides) == len(steps) >= 12
+    assert len(set(titles)) == len(titles)
+    assert titles[-1].endswith("обратно через mm")
+    assert all(slide.notes_slide.notes_text_frame.text for slide in slides)
+    assert found.core_properties.language == "ru-RU"
+
+
+def test_every_shape_has_one_place_one_name_and_one_id_in_the_whole_deck(cell: Graph) -> None:
+    places: dict[str, Any] = {}
+    for slide in deck(cell).slides:
+        for name, shape in by_name(slide).items():
+            if not name.startswith("!!page_"):
+                place = (shape.shape_id, shape.left, shape.top, shape.width, shape.height)
+                assert places.setdefault(name, place) == place
+    assert len(places) > 30
+
+
+def test_slides_grow_into_the_whole_picture(cell: Graph) -> None:
+    counts = [sum(1 for _ in flat(slide.shapes)) for slide in deck(cell).slides]
+    assert counts == sorted(counts)
+    assert counts[-1] > 2 * counts[0]
+
+
+def test_every_slide_after_the_first_morphs_and_fades_elsewhere(cell: Graph) -> None:
+    first, *others = deck(cell).slides
+    assert "morph" not in first._element.xml
+    for slide in others:
+        *_, last = slide._element
+        assert last.tag.endswith("AlternateContent")
+        assert [child.tag.rpartition("}")[2] for child in last] == ["Choice", "Fallback"]
+        assert 'morph option="byObject"' in slide._element.xml
+
+
+def test_code_is_text_with_the_running_line_marked_and_coloured(cell: Graph) -> None:
+    slide = deck(cell).slides[5]
+    shapes = by_name(slide)
+    code = shapes["!!page_code"].text_frame
+    assert "next_h = (i2h + h2h).tanh()" in code.text
+    assert {run.font.name for paragraph in code.paragraphs for run in paragraph.runs} == {"Courier New"}
+    colors = {str(run.font.color.rgb) for paragraph in code.paragraphs for run in paragraph.runs}
+    assert len(colors) > 2
+    marked = shapes["!!page_running"]
+    line = (marked.top - shapes["!!page_code"].top) / (22 * 9525)
+    assert code.paragraphs[round(line)].text.strip() in slide.shapes.title.text_frame.text or "h2h" in code.text
+
+
+def test_no_text_is_smaller_than_twelve_points(cell: Graph) -> None:
+    for slide in deck(cell).slides:
+        sizes = [int(each.get("sz")) for each in slide._element.iter(qn("a:rPr"))]
+        assert min(sizes) >= 1200
+
+
+def test_a_deck_is_small(cell: Graph) -> None:
+    assert len(render.render(cell, "pptx")) < 200_000
+
+
+def test_hostile_code_and_names_are_shown_as_they_are(tmp_path: Path) -> None:
+    script = f"""
+        import torch
+        # \u202eRTL\u202c <b>&amp; 🙂 \x07 {"x" * 5000}
+        имя = torch.ones(2)
+        out = имя * 2
+    """
+    (slide, *_) = deck(run(tmp_path, script)[0].graphs[0]).slides
+    code = by_name(slide)["!!page_code"].text_frame.text
+    assert "<b>&amp; 🙂" in code
+    assert "имя = torch.ones(2)" in code
+    assert "\u202e" not in code
+    assert max(map(len, code.splitlines())) < 100
+
+
+@pytest.mark.skipif(shutil.which("soffice") is None, reason="LibreOffice is not installed")
+def test_libreoffice_makes_a_page_of_every_slide(cell: Graph, tmp_path: Path) -> None:
+    path = render.save(cell, tmp_path / "cell.pptx")
+    home = f"-env:UserInstallation={(tmp_path / 'home').as_uri()}"
+    command = ["soffice", home, "--headless", "--convert-to", "pdf", "--outdir", str(tmp_path), str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    if not (tmp_path / "cell.pdf").exists():
+        pytest.skip(f"LibreOffice here reads no presentations: {done.stderr.strip()[-200:]}")
+    pages = pypdf.PdfReader(tmp_path / "cell.pdf").pages
+    assert len(pages) == len(Presentation(path).slides)
+    assert "next_h" in pages[-1].extract_text()

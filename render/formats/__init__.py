@@ -52,6 +52,12 @@ class Format:
         return {each.name: each for each in found if each.kind is inspect.Parameter.KEYWORD_ONLY}
 
     @property
+    def is_deck(self) -> bool:
+        """Whether it tells a picture step by step without being asked to."""
+        animate = self.options.get("animate")
+        return "by" in self.options and (animate is None or animate.default is True)
+
+    @property
     def flags(self) -> tuple[str, ...]:
         """Its own options as one writes them on the command line, each to change what is done without it."""
         return tuple(flag(f"no_{name}" if each.default is True else name) for name, each in self.options.items())

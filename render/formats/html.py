@@ -12,7 +12,7 @@ from render.formats import register
 from render.formats.svg import Parts, spell
 from render.frames import blend
 from render.listing import Listing, Place, lines_of
-from render.slide import TEXT, Area, Slide, staged
+from render.slide import TEXT, Area, Arrangement, staged
 from render.steps import Step, Storyboard
 from render.theme import Theme
 
@@ -84,7 +84,7 @@ def _page(board: Storyboard, body: str, style: str) -> str:
 # What a deck consists of.
 
 
-def _slide(board: Storyboard, slide: Slide, picture: str) -> Iterator[str]:
+def _slide(board: Storyboard, slide: Arrangement, picture: str) -> Iterator[str]:
     yield f'<main class="slide {board.motion}">'
     yield f'<header><h1>{escape(board.title)}</h1><p class="step" aria-live="polite"><span></span><b></b></p></header>'
     yield f'<section class="code" aria-label="{escape(board.words("code"))}">'
@@ -176,7 +176,7 @@ def _code(board: Storyboard) -> dict[str, str]:
     return dict(html.code_colors(board.drawing.options.theme))
 
 
-def _sizes(board: Storyboard, slide: Slide) -> str:
+def _sizes(board: Storyboard, slide: Arrangement) -> str:
     """Where the parts of the slide stand, and the size of code: as large as its longest line that builds lets it be."""
     areas = {"code": slide.code, "facts": slide.facts, "figure": slide.figure}
     places = "".join(f".slide>.{name}{{{_place(area)}}}" for name, area in areas.items())

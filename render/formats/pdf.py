@@ -13,7 +13,7 @@ from render import text
 from render.formats import register
 from render.layout.outline import corner_radius
 from render.painting import Line, dashes, head, inner, layers, lines, pieces, rules
-from render.scene import Box, Edge, Scene
+from render.scene import Box, Edge, Scene, Text
 
 if TYPE_CHECKING:
     from reportlab.pdfgen.canvas import Canvas  # type: ignore[import-untyped]
@@ -24,6 +24,7 @@ _POINT: Final = 0.75  # of a pixel
 _LARGEST: Final = 14_400.0  # points, the side of the largest page that readers show (PDF 32000-1, annex C)
 _FONTS: Final = Path(__file__).parent.parent / "fonts"
 _FACES: Final = {False: "Arimo-Regular", True: "Arimo-Bold"}  # the font that text is measured in
+_CODE: Final = "Cousine-Regular"
 # What Arimo lacks is left to the fonts that every reader has for the scripts of East Asia; these are not embedded.
 _HANGUL, _HAN = "HYGothic-Medium", "HeiseiKakuGo-W5"
 
@@ -42,7 +43,7 @@ def write(drawing: Drawing, *, transparent: bool = False) -> bytes:
     unit = min(_POINT, _LARGEST / max(scene.width, scene.height))
     out = BytesIO()
     size = (scene.width * unit, scene.height * unit)
-    canvas = Canvas(out, pagesize=size, invariant=1, pageCompression=1, initialFontName=_face(False))
+    canvas = Canvas(out, pagesize=size, invariant=1, pageCompression=1, initialFontName=_face(_FACES[False]))
     canvas.setTitle(scene.name)
     canvas.setSubject(scene.description)
     canvas.setAuthor("")
@@ -122,16 +123,16 @@ class _Page:
         for run in line.runs:
             small = run.subscript_size
             self.canvas.setFillColorRGB(*_color(run.color))
-            x = self._words(run.text, x, y, run.size, run.bold)
-            x = self._words(run.subscript, x, y - run.size * text.SUBSCRIPT_DROP, small, run.bold)
-            x = self._words(run.after, x, y, run.size, run.bold)
+            x = self._words(run.text, x, y, run.size, run)
+            x = self._words(run.subscript, x, y - run.size * text.SUBSCRIPT_DROP, small, run)
+            x = self._words(run.after, x, y, run.size, run)
 
-    def _words(self, words: str, x: float, y: float, size: float, bold: bool) -> float:
-        """Sets words from `x` on, and gives where they end."""
-        for font, part in _by_font(words, bold):
+    def _words(self, words: str, x: float, y: float, size: float, run: Text) -> float:
+        """Sets words in the face of a run from `x` on, and gives where they end."""
+        for font, part in _by_font(words, _CODE if run.mono else _FACES[run.bold]):
             self.canvas.setFont(font, size)
             self.canvas.drawString(x, y, part)
-            x += text.width(part, size, bold=bold)
+            x += text.width(part, size, bold=run.bold, mono=run.mono)
         return x
 
 
@@ -140,30 +141,32 @@ def _color(color: str) -> tuple[float, ...]:
     return tuple(int(color[at : at + 2], 16) / 255 for at in (1, 3, 5))
 
 
-def _by_font(words: str, bold: bool) -> Iterator[tuple[str, str]]:
+def _by_font(words: str, face: str) -> Iterator[tuple[str, str]]:
     """The words in parts, each with the name of the font that has its characters."""
-    for font, part in groupby(words, lambda character: _font_of(character, bold)):
+    for font, part in groupby(words, lambda character: _font_of(character, face)):
         yield font, "".join(part)
 
 
 @lru_cache(maxsize=4096)
-def _font_of(character: str, bold: bool) -> str:
+def _font_of(character: str, face: str) -> str:
     from reportlab.pdfbase import pdfmetrics  # type: ignore[import-untyped]
 
-    own = _face(bold)
-    if ord(character) in pdfmetrics.getFont(own).face.charToGlyph or text.width(character, 1.0) != 1.0:
-        return own  # of what is not as wide as it is high nothing has a glyph: Arimo's box stands for it
+    for own in (face, _FACES[False]):
+        if ord(character) in pdfmetrics.getFont(_face(own)).face.charToGlyph:
+            return own
+    if text.width(character, 1.0) != 1.0:
+        return face  # of what is not as wide as it is high nothing has a glyph: our box stands for it
     return _east_asian(_HANGUL if "\uac00" <= character <= "\ud7a3" else _HAN)
 
 
-@lru_cache(maxsize=2)
-def _face(bold: bool) -> str:
+@lru_cache(maxsize=3)
+def _face(name: str) -> str:
     """The name of a face, once it is registered."""
     from reportlab.pdfbase import pdfmetrics
     from reportlab.pdfbase.ttfonts import TTFont  # type: ignore[import-untyped]
 
-    pdfmetrics.registerFont(TTFont(_FACES[bold], str(_FONTS / f"{_FACES[bold]}.ttf")))
-    return _FACES[bold]
+    pdfmetrics.registerFont(TTFont(name, str(_FONTS / f"{name}.ttf")))
+    return name
 
 
 @lru_cache(maxsize=2)

@@ -72,7 +72,7 @@ def _pixels(scene: Scene, scale: float, transparent: bool) -> bytes:
 
     background = "" if transparent else scene.background
     svg = spell(replace(scene, font=f"{_FAMILY}, {scene.font}", background=background))
-    fonts = [str(FONTS / name) for name in ("Arimo-Regular.ttf", "Arimo-Bold.ttf")]
+    fonts = [str(FONTS / name) for name in ("Arimo-Regular.ttf", "Arimo-Bold.ttf", "Cousine-Regular.ttf")]
     return _with_density(
         bytes(resvg_py.svg_to_bytes(svg_string=svg, dpi=_DPI, zoom=float(scale), font_files=fonts)), scale
     )

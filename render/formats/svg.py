@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from render.drawing import Drawing
 
 _FULL: Final = 0.85  # of a box's width; wider text is fitted, for fonts that run wider than Arial
+_MONO: Final = "Cousine, 'Courier New', 'Liberation Mono', monospace"  # of code
 _MAX_TOOLTIP: Final = 2_000  # characters
 # As xml.sax.saxutils would have it, which takes longer to import than a picture to draw.
 _ENTITIES: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;"})
@@ -232,11 +233,12 @@ def _text(line: Line) -> str:
 
 def _font(run: Text) -> str:
     weight = "600" if run.bold else "400"
-    return f' font-size="{number(run.size)}" fill="{run.color}" font-weight="{weight}"'
+    face = f' font-family="{_MONO}"' if run.mono else ""
+    return f' font-size="{number(run.size)}" fill="{run.color}" font-weight="{weight}"{face}'
 
 
 def _run(run: Text) -> str:
-    words = _lead(run.text)
+    words = _kept(run.text) if run.mono else _lead(run.text)
     if not run.subscript:
         return words
     size, drop = number(run.subscript_size), number(run.size * text.SUBSCRIPT_DROP)
@@ -247,6 +249,13 @@ def _run(run: Text) -> str:
 def _lead(words: str) -> str:
     """Words escaped; a plain space at the edge of a tspan is lost in some viewers."""
     return "\u00a0" + escape(words).lstrip(" ") if words.startswith(" ") else escape(words)
+
+
+def _kept(words: str) -> str:
+    """Words with all their spaces, those at the ends included."""
+    inner = words.strip(" ")
+    lead = len(words) - len(words.lstrip(" "))
+    return ("\u00a0" * lead + escape(inner) + " " * (len(words) - lead - len(inner))).replace(" ", "\u00a0")
 
 
 # Edges.

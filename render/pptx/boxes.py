@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from render import text
-from render.layout.outline import corner_radius
+from render.layout.outline import corner_radius, sheets
 from render.painting import head, inner, rules
 from render.painting import lines as placed_lines
-from render.pptx.spelling import Place, emu, filled, moved, named, outline
+from render.pptx.spelling import emu, filled, moved, named, outline
 from render.pptx.words import Setting, body, label
 from render.scene import Box, Edge, Point, Scene
 
+_ASCENT: Final = 0.905  # of Arial: from the upper end of a line to its base, in sizes of the text
 _NEAR: Final = 0.5  # pixels within which an arrow ends at a site
 _RIGHT: Final = 0  # angles in 60,000ths of a degree, clockwise
 _DOWN: Final = 5_400_000
@@ -67,49 +68,63 @@ def told(box: Box) -> str:
     return box.tooltip or " · ".join(text.plain(line).strip() for line in box.lines if line) or box.kind
 
 
-def shape(box: Box, numbers: Mapping[str, int], sites: Sites, place: Place, lang: str) -> str:
+def shape(box: Box, numbers: Mapping[str, int], sites: Sites, lang: str) -> str:
     """A box with its text; with its cells as a group, where lines stand side by side."""
     if box.across:
-        return _record(box, numbers, sites, place, lang)
-    setting = _title(box, place, lang) if box.kind == "group" else Setting(lang, place.scale)
-    return _outlined(box, numbers[box.id], sites, place, body(box.lines, setting))
+        return _record(box, numbers, sites, lang)
+    setting = _title(box, lang) if box.kind == "group" else Setting(lang)
+    *behind, front = sheets(box)  # of what stands for several that are alike
+    rows = [_sheet(each, numbers[name], f"!!{name}") for each, name in zip(behind, parts(box)[1:], strict=True)]
+    return "".join((*rows, _outlined(front, numbers[box.id], sites, body(box.lines, setting))))
 
 
-def _title(box: Box, place: Place, lang: str) -> Setting:
-    left, top = place.scale * (box.title + 12), place.scale * 5
-    return Setting(lang, place.scale, align="start", anchor="t", left=left, top=top, pitch=place.scale * 18)
+def _sheet(box: Box, number: int, name: str) -> str:
+    """A border that looks out behind a box; nothing holds on to it."""
+    return (
+        f"<p:sp><p:nvSpPr>{named(number, name, told(box))}<p:cNvSpPr/><p:nvPr/></p:nvSpPr>"
+        f"<p:spPr>{moved(box.x, box.y, box.width, box.height)}{_preset(box)}{filled(box.fill)}"
+        f"{outline(box.stroke, box.stroke_width, dashed=box.dashed)}</p:spPr></p:sp>"
+    )
 
 
-def _outlined(box: Box, number: int, sites: Sites, place: Place, words: str) -> str:
-    line = outline(box.stroke, place.scale * box.stroke_width, dashed=box.dashed)
-    size = (place.scale * box.width, place.scale * box.height)
+def _title(box: Box, lang: str) -> Setting:
+    """How the title of a group is set: where it is painted elsewhere."""
+    found = placed_lines(box)
+    if not found:
+        return Setting(lang)
+    first = found[0]
+    top = first.y - box.y - _ASCENT * max(run.size for run in first.runs)
+    return Setting(lang, align="start", anchor="t", left=first.x - box.x, top=top)
+
+
+def _outlined(box: Box, number: int, sites: Sites, words: str) -> str:
+    line = outline(box.stroke, box.stroke_width, dashed=box.dashed)
+    size = (box.width, box.height)
     return (
         f"<p:sp><p:nvSpPr>{named(number, f'!!{box.id}', told(box))}<p:cNvSpPr/><p:nvPr/></p:nvSpPr>"
-        f"<p:spPr>{moved(*place.at((box.x, box.y)), *size)}{_geometry(box, sites)}{filled(box.fill)}{line}</p:spPr>"
+        f"<p:spPr>{moved(box.x, box.y, *size)}{_geometry(box, sites)}{filled(box.fill)}{line}</p:spPr>"
         f"{words}</p:sp>"
     )
 
 
-def _record(box: Box, numbers: Mapping[str, int], sites: Sites, place: Place, lang: str) -> str:
+def _record(box: Box, numbers: Mapping[str, int], sites: Sites, lang: str) -> str:
     """A box whose lines stand side by side, with rules between them."""
-    rows = [_outlined(box, numbers[box.id], sites, place, body((), Setting(lang)))]
-    height = place.scale * box.height
+    rows = [_outlined(box, numbers[box.id], sites, body((), Setting(lang)))]
+    height = box.height
     for count, x in enumerate(rules(box), 1):
-        left, top = place.at((x, box.y))
-        rows.append(line_between(numbers[f"{box.id}r{count}"], f"!!{box.id}r{count}", (left, top), height, box, place))
+        left, top = x, box.y
+        rows.append(line_between(numbers[f"{box.id}r{count}"], f"!!{box.id}r{count}", (left, top), height, box))
     for count, line in enumerate(placed_lines(box), 1):
-        left, top = place.at((line.x - line.room / 2, box.y))
-        frame = (left, top, place.scale * line.room, height)
-        rows.append(
-            label(numbers[f"{box.id}t{count}"], f"!!{box.id}t{count}", [line.runs], frame, Setting(lang, place.scale))
-        )
+        left, top = line.x - line.room / 2, box.y
+        frame = (left, top, line.room, height)
+        rows.append(label(numbers[f"{box.id}t{count}"], f"!!{box.id}t{count}", [line.runs], frame, Setting(lang)))
     return "".join(rows)
 
 
 def parts(box: Box) -> list[str]:
     """The ids of all that a box is drawn as, its own first."""
     if not box.across:
-        return [box.id]
+        return [box.id, *(f"{box.id}s{number}" for number in range(1, len(sheets(box))))]
     return [box.id, *(f"{box.id}r{n + 1}" for n in range(len(rules(box)))), *_cells(box)]
 
 
@@ -117,12 +132,12 @@ def _cells(box: Box) -> list[str]:
     return [f"{box.id}t{number}" for number in range(1, len(placed_lines(box)) + 1)]
 
 
-def line_between(number: int, name: str, start: Point, height: float, box: Box, place: Place) -> str:
+def line_between(number: int, name: str, start: Point, height: float, box: Box) -> str:
     """A rule from top to bottom of a box."""
     return (
         f"<p:sp><p:nvSpPr>{named(number, name, 'rule')}<p:cNvSpPr/><p:nvPr/></p:nvSpPr>"
         f'<p:spPr>{moved(*start, 0, height)}<a:prstGeom prst="line"><a:avLst/></a:prstGeom>'
-        f"{outline(box.stroke, place.scale * box.stroke_width)}</p:spPr></p:sp>"
+        f"{outline(box.stroke, box.stroke_width)}</p:spPr></p:sp>"
     )
 
 
@@ -132,6 +147,10 @@ def line_between(number: int, name: str, start: Point, height: float, box: Box, 
 def _geometry(box: Box, sites: Sites) -> str:
     if len(sites.found[box.id]) > 4 or box.double:
         return _custom(box, sites)
+    return _preset(box)
+
+
+def _preset(box: Box) -> str:
     radius = corner_radius(box)
     if not radius:
         return '<a:prstGeom prst="rect"><a:avLst/></a:prstGeom>'

@@ -9,7 +9,7 @@ from render import text
 from render.painting import pieces
 from render.pptx.boxes import Sites, tip
 from render.pptx.routes import Span, spans
-from render.pptx.spelling import Place, emu, filled, moved, named, outline
+from render.pptx.spelling import emu, filled, moved, named, outline
 from render.scene import Box, Edge, Point
 
 _KNOT: Final = 2.0  # diameter of a knot, in widths of the line
@@ -36,7 +36,8 @@ class Wires:
     """
 
     def __init__(self, edges: tuple[Edge, ...]) -> None:
-        self.spans = {edge.id: spans(edge) for edge in edges if edge.path}
+        self.whole = {edge.id: edge for edge in edges if edge.path}
+        self.spans = {name: spans(edge) for name, edge in self.whole.items()}
 
     def parts(self, edge: Edge) -> list[str]:
         """The ids of all that an edge is drawn as: its last piece, which bears the arrow, has its own."""
@@ -44,21 +45,22 @@ class Wires:
         knots = [f"{edge.id}k{number}" for number in range(1, count)]
         return [edge.id, *(f"{edge.id}p{number}" for number in range(1, count)), *knots]
 
-    def shape(self, edge: Edge, numbers: Mapping[str, int], sites: Sites, place: Place, words: str) -> str:
+    def shape(self, edge: Edge, numbers: Mapping[str, int], sites: Sites, words: str) -> str:
         """An edge: its pieces from tail to head with the knots between them, or one free curve."""
         found = self.spans[edge.id]
         if not found:
-            return _free(edge, numbers[edge.id], place, words)
-        ends = [(numbers[edge.tail], sites.at(edge.tail, edge.path[0]))]
+            return _free(edge, numbers[edge.id], words)
+        whole = self.whole[edge.id]  # which may be thinner than what is lit, and so ends at another point
+        ends = [(numbers[edge.tail], sites.at(edge.tail, whole.path[0]))]
         rows = []
         for count, span in enumerate(found, 1):
             last = count == len(found)
             knot, name = f"{edge.id}k{count}", edge.id if last else f"{edge.id}p{count}"
             enter, leave = _SIDES[span.way]
-            end = (numbers[edge.head], sites.at(edge.head, tip(edge))) if last else (numbers[knot], enter)
+            end = (numbers[edge.head], sites.at(edge.head, tip(whole))) if last else (numbers[knot], enter)
             if not last:
-                rows.append(_knot(edge, numbers[knot], f"!!{knot}", span.end, place, words))
-            rows.append(_piece(edge, numbers[name], f"!!{name}", span, (ends[-1], end), place, words, arrow=last))
+                rows.append(_knot(edge, numbers[knot], f"!!{knot}", span.end, words))
+            rows.append(_piece(edge, numbers[name], f"!!{name}", span, (ends[-1], end), words, arrow=last))
             if not last:
                 leave = _SIDES[found[count].way][1]
             ends.append((end[0], leave))
@@ -71,24 +73,23 @@ def _piece(
     name: str,
     span: Span,
     ends: tuple[tuple[int, int], tuple[int, int]],
-    place: Place,
     words: str,
     *,
     arrow: bool,
 ) -> str:
     """One connector between two sites, each the id of a shape and the number of the site."""
     (first, leave), (second, enter) = ends
-    line = outline(edge.color, place.scale * edge.width, dashed=edge.dashed, arrow=arrow)
+    line = outline(edge.color, edge.width, dashed=edge.dashed, arrow=arrow)
     return (
         f"<p:cxnSp><p:nvCxnSpPr>{named(number, name, words)}"
         f'<p:cNvCxnSpPr><a:stCxn id="{first}" idx="{leave}"/><a:endCxn id="{second}" idx="{enter}"/></p:cNvCxnSpPr>'
-        f"<p:nvPr/></p:nvCxnSpPr><p:spPr>{_course(span, place)}{line}</p:spPr></p:cxnSp>"
+        f"<p:nvPr/></p:nvCxnSpPr><p:spPr>{_course(span)}{line}</p:spPr></p:cxnSp>"
     )
 
 
-def _course(span: Span, place: Place) -> str:
+def _course(span: Span) -> str:
     """Where a connector runs. Those that leave downwards are turned by a quarter, as PowerPoint has it."""
-    (left, top), (right, bottom) = place.at(span.start), place.at(span.end)
+    (left, top), (right, bottom) = span.start, span.end
     width, height = abs(right - left), abs(bottom - top)
     x, y = min(left, right), min(top, bottom)
     if span.axis is None:
@@ -109,10 +110,10 @@ def _flips(across: bool, down: bool) -> str:
     return (' flipH="1"' if across else "") + (' flipV="1"' if down else "")
 
 
-def _knot(edge: Edge, number: int, name: str, point: Point, place: Place, words: str) -> str:
+def _knot(edge: Edge, number: int, name: str, point: Point, words: str) -> str:
     """A dot in the line that pieces on both sides hold on to."""
-    size = place.scale * _KNOT * edge.width / 2
-    x, y = place.at(point)
+    size = _KNOT * edge.width / 2
+    x, y = point
     return (
         f"<p:sp><p:nvSpPr>{named(number, name, words)}<p:cNvSpPr/><p:nvPr/></p:nvSpPr>"
         f'<p:spPr>{moved(x - size / 2, y - size / 2, size, size)}<a:prstGeom prst="ellipse"><a:avLst/></a:prstGeom>'
@@ -120,7 +121,7 @@ def _knot(edge: Edge, number: int, name: str, point: Point, place: Place, words:
     )
 
 
-def _free(edge: Edge, number: int, place: Place, words: str) -> str:
+def _free(edge: Edge, number: int, words: str) -> str:
     """A way that no connector can follow, as a curve by itself."""
     every = (*edge.path[:-1], tip(edge))
     left, top = min(x for x, _ in every), min(y for _, y in every)
@@ -134,10 +135,10 @@ def _free(edge: Edge, number: int, place: Place, words: str) -> str:
     rest[-1] = (*rest[-1][:2], tip(edge))
     curve = "".join(f"<a:cubicBezTo>{at(a)}{at(b)}{at(c)}</a:cubicBezTo>" for a, b, c in rest)
     path = f'<a:path {size} fill="none"><a:moveTo>{at(every[0])}</a:moveTo>{curve}</a:path>'
-    line = outline(edge.color, place.scale * edge.width, dashed=edge.dashed, arrow=True)
+    line = outline(edge.color, edge.width, dashed=edge.dashed, arrow=True)
     return (
         f"<p:sp><p:nvSpPr>{named(number, f'!!{edge.id}', words)}<p:cNvSpPr/><p:nvPr/></p:nvSpPr>"
-        f"<p:spPr>{moved(*place.at((left, top)), place.scale * width, place.scale * height)}"
+        f"<p:spPr>{moved(left, top, width, height)}"
         f'<a:custGeom><a:avLst/><a:gdLst/><a:ahLst/><a:cxnLst/><a:rect l="0" t="0" r="r" b="b"/>'
         f"<a:pathLst>{path}</a:pathLst></a:custGeom><a:noFill/>{line}</p:spPr></p:sp>"
     )

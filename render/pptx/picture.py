@@ -10,7 +10,7 @@ from render.painting import Line, below, beside
 from render.pptx import boxes
 from render.pptx.boxes import Sites
 from render.pptx.connectors import Wires, told
-from render.pptx.spelling import Place, moved, named, outline
+from render.pptx.spelling import moved, named, outline
 from render.pptx.words import Setting, label
 from render.scene import Box, Edge, Scene
 
@@ -20,13 +20,12 @@ class Picture:
 
     Args:
         scene: The whole picture.
-        place: Where it stands on every slide.
         lang: Of its words, as an IETF tag.
         first: The first id that is free on a slide.
     """
 
-    def __init__(self, scene: Scene, place: Place, lang: str, first: int) -> None:
-        self.scene, self.place, self.lang, self.first = scene, place, lang, first
+    def __init__(self, scene: Scene, lang: str, first: int) -> None:
+        self.scene, self.lang, self.first = scene, lang, first
         self.sites, self.wires = Sites(scene), Wires(scene.edges)
         self.by_id = {box.id: box for box in scene.boxes}
 
@@ -53,12 +52,12 @@ class Picture:
         for box in shown.boxes:
             inside.setdefault(box.group if box.group in known else None, []).append(box)
         yield from self._tree(inside)
-        for edge in (each for each in reversed(shown.edges) if each.path):
-            yield self.wires.shape(edge, self.numbers, self.sites, self.place, told(edge, self.by_id))
+        for edge in (each for each in reversed(shown.edges) if each.path and {each.tail, each.head} <= known):
+            yield self.wires.shape(edge, self.numbers, self.sites, told(edge, self.by_id))
         yield from (self._beside(edge) for edge in shown.edges if edge.label is not None)
         yield from (self._sample(edge, at) for at, edge in enumerate(shown.samples))
         for swatch in shown.swatches:
-            yield boxes.shape(swatch, self.numbers, self.sites, self.place, self.lang)
+            yield boxes.shape(swatch, self.numbers, self.sites, self.lang)
         for at, each in enumerate(shown.labels):
             yield self._line(f"label{at}", below(each))
 
@@ -70,7 +69,7 @@ class Picture:
             if isinstance(each, str):
                 yield each
                 continue
-            spelled = boxes.shape(each, self.numbers, self.sites, self.place, self.lang)
+            spelled = boxes.shape(each, self.numbers, self.sites, self.lang)
             if each.kind == "group":
                 yield self._opened(each) + spelled
                 waiting += ["</p:grpSp>", *reversed(inside.get(each.id, []))]
@@ -78,9 +77,7 @@ class Picture:
                 yield spelled
 
     def _opened(self, box: Box) -> str:
-        x, y = self.place.at((box.x, box.y))
-        size = (self.place.scale * box.width, self.place.scale * box.height)
-        where = moved(x, y, *size)
+        where = moved(box.x, box.y, box.width, box.height)
         inner = where[len("<a:xfrm>") :].replace("<a:off", "<a:chOff").replace("<a:ext", "<a:chExt")
         return (
             f"<p:grpSp><p:nvGrpSpPr>{named(self.numbers[f'{box.id}g'], f'!!{box.id}g', boxes.told(box))}"
@@ -93,19 +90,19 @@ class Picture:
         return self._line(f"{edge.id}l", beside(edge, edge.label))
 
     def _line(self, name: str, line: Line) -> str:
-        """A line of text at its base line."""
+        """A line of text at its base line; in the middle of its frame, that is a third of its size above the base."""
         size = max((run.size for run in line.runs), default=12.0)
         height, width = text.line_height(size), text.line_width(line.runs)
-        left, top = self.place.at((line.left, line.y - 0.31 * size - height / 2))
-        setting = Setting(self.lang, self.place.scale, align=line.anchor)
-        frame = (left, top, self.place.scale * width, self.place.scale * height)
+        left, top = line.left, line.y - 0.33 * size - height / 2
+        setting = Setting(self.lang, align=line.anchor)
+        frame = (left, top, width, height)
         return label(self.numbers[name], f"!!{name}", [line.runs], frame, setting)
 
     def _sample(self, edge: Edge, at: int) -> str:
         """The line of a legend: a line, not a connector, since it holds on to nothing."""
-        (x, y), (right, _) = self.place.at(edge.path[0]), self.place.at(edge.path[-1])
+        (x, y), (right, _) = edge.path[0], edge.path[-1]
         turned = ' flipH="1"' if right < x else ""
-        line = outline(edge.color, self.place.scale * edge.width, dashed=edge.dashed, arrow=True)
+        line = outline(edge.color, edge.width, dashed=edge.dashed, arrow=True)
         return (
             f"<p:sp><p:nvSpPr>{named(self.numbers[f'sample{at}'], f'!!sample{at}', 'arrow in the legend')}"
             f"<p:cNvSpPr/><p:nvPr/></p:nvSpPr><p:spPr>{moved(min(x, right), y, abs(right - x), 0, turned=turned)}"

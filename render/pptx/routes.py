@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Final, Literal
 
 from render.painting import head, pieces
@@ -14,6 +15,7 @@ Piece = tuple[Point, Point, Point, Point]
 Axis = Literal["across", "down"]
 STRAIGHT: Final = 2.5  # pixels that a way may lie off the straight line between its ends
 _NEAR: Final = 10.0  # pixels that a connector may lie off the way that it stands for
+_ROOM: Final = 64.0  # pixels that a curve between knots gets; LibreOffice leads shorter ones round the boxes
 _SAMPLES: Final = 12  # points of a curve that are compared
 
 
@@ -56,15 +58,35 @@ def spans(edge: Edge) -> tuple[Span, ...]:
             return ()
         found.append(span)
         way = way[count:]
-    return tuple(found)
+    return tuple(_eased(found))
+
+
+def _eased(row: Sequence[Span]) -> list[Span]:
+    """The spans with room for each curve between two knots: it begins further back on the straight line before it."""
+    found = list(row)
+    for at, (line, curve) in enumerate(pairwise(row)):
+        if line.axis is None and curve.axis is not None:
+            n = 0 if curve.axis == "across" else 1
+            length, reach = line.end[n] - line.start[n], curve.end[n] - curve.start[n]
+            back = min(_ROOM - abs(reach), abs(length) / 2)
+            if back > 0 and length * reach > 0:
+                knot = _shifted(line.end, n, -math.copysign(back, reach))
+                bend = 1 - (1 - curve.bend) * abs(reach) / (abs(reach) + back)
+                found[at] = replace(found[at], end=knot)
+                found[at + 1] = replace(curve, start=knot, bend=min(0.95, bend))
+    return found
+
+
+def _shifted(point: Point, axis: int, by: float) -> Point:
+    return (point[0] + by, point[1]) if axis == 0 else (point[0], point[1] + by)
 
 
 def _fitting(way: Sequence[Piece]) -> Span | None:
     """The connector that follows the pieces; None where none does."""
     start, end = way[0][0], way[-1][3]
-    if all(_off(point, start, end) <= STRAIGHT for piece in way for point in piece):
-        return Span(start, end)
     samples = [_on(piece, k / _SAMPLES) for piece in way for k in range(_SAMPLES + 1)]
+    if all(_off(point, start, end) <= STRAIGHT for point in samples) and _onwards(samples, start, end):
+        return Span(start, end)
     axis = _axis(way[0][0], way[0][1], way[-1][2], way[-1][3])
     if axis is None:
         return None
@@ -72,6 +94,13 @@ def _fitting(way: Sequence[Piece]) -> Span | None:
     curve = curved(span)
     drawn = [_on(piece, k / _SAMPLES) for piece in curve for k in range(_SAMPLES + 1)]
     return span if all(min(math.dist(a, b) for b in samples) <= _NEAR for a in drawn) else None
+
+
+def _onwards(samples: Sequence[Point], start: Point, end: Point) -> bool:
+    """Whether a way never turns back."""
+    along, over = end[0] - start[0], end[1] - start[1]
+    reached = [(x - start[0]) * along + (y - start[1]) * over for x, y in samples]
+    return all(b >= a - 1e-6 for a, b in pairwise(reached))
 
 
 def _off(point: Point, start: Point, end: Point) -> float:

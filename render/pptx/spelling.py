@@ -1,36 +1,15 @@
-"""What all shapes share: lengths and places on a slide, colours, outlines, and texts made safe."""
+"""What all shapes share: lengths, colours, outlines, and texts made safe."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from render import text
-from render.scene import Point
 
 PIXEL: Final = 9_525  # English metric units in a pixel of 1/96 inch
 _POINTS: Final = 75  # hundredths of a point in a pixel
 _MAX_WORDS: Final = 2_000  # characters of an alternative text
 _ENTITIES: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"})
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a scene stands on a slide.
-
-    Attributes:
-        x: Of the scene's left edge, in pixels of the slide.
-        y: Of its top edge.
-        scale: Pixels of the slide for one of the scene.
-    """
-
-    x: float = 0.0
-    y: float = 0.0
-    scale: float = 1.0
-
-    def at(self, point: Point) -> Point:
-        """A point of the scene, in pixels of the slide."""
-        return self.x + self.scale * point[0], self.y + self.scale * point[1]
 
 
 def emu(pixels: float) -> int:

@@ -24,16 +24,14 @@ class Setting:
 
     Attributes:
         lang: Of the words, as IETF tag, so that spelling is checked in that language.
-        scale: Pixels of the slide for one of the text's size.
         align: Which side the lines keep.
         anchor: Where they stand in their box: `t` at the top, `ctr` in the middle.
         left: Room left of them, in pixels of the slide.
         top: Room above them.
-        pitch: Height of a line in pixels of the slide; 0 to let its size say.
+        pitch: From line to line in pixels of the slide; 0 for what the font says, which all programs set alike.
     """
 
     lang: str = "en-US"
-    scale: float = 1.0
     align: Anchor = "middle"
     anchor: Literal["t", "ctr"] = "ctr"
     left: float = 0.0
@@ -52,14 +50,11 @@ def body(lines: Lines, setting: Setting) -> str:
 
 
 def _paragraph(line: Sequence[Text], setting: Setting) -> str:
-    size = max((run.size for run in line), default=0.0)
-    height = setting.pitch or setting.scale * text.line_height(size)
+    size = max((run.size for run in line), default=setting.pitch / 1.25)
+    pitch = f'<a:lnSpc><a:spcPts val="{points(setting.pitch)}"/></a:lnSpc>' if setting.pitch else ""
     runs = "".join(_run(run, setting) for run in line)
-    end = f'<a:endParaRPr lang="{setting.lang}" sz="{points(setting.scale * size)}"/>' if not runs else ""
-    return (
-        f'<a:p><a:pPr algn="{_ALIGN[setting.align]}"><a:lnSpc><a:spcPts val="{points(height)}"/></a:lnSpc></a:pPr>'
-        f"{runs}{end}</a:p>"
-    )
+    end = f'<a:endParaRPr lang="{setting.lang}" sz="{points(size)}"/>' if not runs else ""
+    return f'<a:p><a:pPr algn="{_ALIGN[setting.align]}">{pitch}</a:pPr>{runs}{end}</a:p>'
 
 
 def _run(run: Text, setting: Setting) -> str:
@@ -74,7 +69,7 @@ def _set(words: str, run: Text, setting: Setting, below: str) -> str:
     weight = ' b="1"' if run.bold else ""
     face = MONO if run.mono else SANS
     return (
-        f'<a:r><a:rPr lang="{setting.lang}" sz="{points(setting.scale * run.size)}"{weight}{below} dirty="0">'
+        f'<a:r><a:rPr lang="{setting.lang}" sz="{points(run.size)}"{weight}{below} dirty="0">'
         f'{filled(run.color)}<a:latin typeface="{face}"/><a:ea typeface="{face}"/><a:cs typeface="{face}"/></a:rPr>'
         f"<a:t>{_kept(words)}</a:t></a:r>"
     )
@@ -91,7 +86,7 @@ def label(
     number: int, name: str, lines: Lines, box: tuple[float, float, float, float], setting: Setting, words: str = ""
 ) -> str:
     """Lines that stand by themselves in a frame without border (left, top, width and height in pixels of the slide)."""
-    told = words or "\n".join(text.plain(line) for line in lines)
+    told = words or "\n".join(text.plain(line) for line in lines).strip() or name.strip("!")
     return (
         f'<p:sp><p:nvSpPr>{named(number, name, told)}<p:cNvSpPr txBox="1"/><p:nvPr/></p:nvSpPr>'
         f'<p:spPr>{moved(*box)}<a:prstGeom prst="rect"><a:avLst/></a:prstGeom><a:noFill/></p:spPr>'
