@@ -362,8 +362,9 @@ def write(graph: tracer.Graph, wish: Wish, numbered: str = "") -> None:
             say(f"wrote {shown(path)}")
             if wish.open_it:
                 click.launch(str(path))
-    for note in dict.fromkeys(note for picture in pictures for note in picture.notes):
-        say(f"note: {note}")
+    for note in pictures[0].notes:
+        if all(note in picture.notes for picture in pictures):  # not the number of each figure
+            say(f"note: {note}")
 
 
 def shown(path: Path) -> str:

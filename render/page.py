@@ -21,7 +21,6 @@ LARGEST: Final = 200.0  # inches, the side of the largest page that readers of P
 _SPREAD: Final = 0.8  # of the largest size of text: the smallest gets no larger where a figure is enlarged
 _RAISED: Final = 0.75  # of the least size that text has before it is raised; boxes have no more room than that
 _FINE: Final = 10_000  # steps of a scale in one: a size that is just met is met after rounding, too
-MOST_ROWS: Final = 8
 _LARGER: Final = 1.4  # times as large must text get for a figure that can be read to be broken into more rows
 _ROUNDS: Final = 12  # of scaling down until what stands under the figure has its place too
 
@@ -153,13 +152,17 @@ def printed(placed: Scene, target: Target, dress: Callable[[Scene], Scene]) -> S
         dress: Adds title, legend and notes to a scene; it is given one as wide as the page.
     """
     best = _on_page(placed, target, dress)
-    for count in range(2, MOST_ROWS + 1):
-        enough = _LARGER * smallest(best) if smallest(best) >= target.least else smallest(best)
+    width, height = target.room
+    if placed.width / width <= placed.height / height:
+        return best
+    for broken in rows(placed):
+        enough = smallest(best) * (_LARGER if smallest(best) >= target.least else 1.0)
         if enough > _SPREAD * target.largest:
             break
-        broken = rows(placed, count)
-        scene = best if broken is None else _on_page(broken, target, dress)
+        scene = _on_page(broken, target, dress)
         best = scene if smallest(scene) > enough else best
+        if broken.width / width <= broken.height / height:  # more rows are higher still
+            break
     return best
 
 

@@ -90,6 +90,8 @@ class _Cutter:
                     crossing[cut].add(edge.tail)
                     torn[cut] += _LOOP * edge.back
         around = [set(self._around(box)) for box in self.order]
+        for cut, box in enumerate(self.order[:-1], 1):  # what comes from outside stays with its first reader
+            torn[cut] += _LOOP * (box.id not in self._made and box.id in crossing[cut])
         return [
             len(crossing[cut]) + torn[cut] + _MODULE * len(around[cut] & around[cut - 1])
             for cut in range(len(self.order))
@@ -139,7 +141,8 @@ class _Cutter:
         return fits
 
     def _fits(self, start: int, end: int) -> bool:
-        return best(self._part(start, end, lambda _: 88), self.target) is not None
+        part = self._part(start, end, lambda _: MOST)
+        return best(_numbered(part, MOST, MOST), self.target) is not None
 
     def figure(self, number: int, ends: Sequence[int]) -> Drawing:
         """The figure of that number, counted from 0."""
@@ -148,10 +151,8 @@ class _Cutter:
         def figure_of(box: str) -> int:
             return next(at for at, end in enumerate(ends, 1) if self.place[box] < end)
 
-        part = self._part(start, ends[number], figure_of)
-        meta = {**part.view.meta, "notes": (f"figure {number + 1} of {len(ends)}",)}
-        found = best(replace(part, drawn=replace(part.view, meta=meta)), self.target)
-        return found if found is not None else replace(part, page=self.target)
+        part = _numbered(self._part(start, ends[number], figure_of), number + 1, len(ends))
+        return best(part, self.target) or replace(part, page=self.target)
 
     def _part(self, start: int, end: int, figure_of: Callable[[str], int]) -> Drawing:
         """What stands from `start` to `end`, with tags for what comes from elsewhere and goes elsewhere."""
@@ -165,7 +166,7 @@ class _Cutter:
             elif ends[1] and edge.kind == "value":
                 edges[edge.id] = self._from_elsewhere(edge, tags, figure_of)
             elif ends[0] and edge.kind == "value" and edge.tail in self._made:
-                edges.setdefault(f"e{self._to(edge, figure_of)}", self._elsewhere(edge, tags, figure_of))
+                edges.setdefault(f"e{edge.tail}_to", self._elsewhere(edge, tags, figure_of))
         for edge in self.scene.edges:  # a gradient goes along with the arrow that it runs back along
             twin = edges.get(edge.twin or "")
             if twin is not None and edge.id not in edges:
@@ -184,14 +185,14 @@ class _Cutter:
         return replace(edge, tail=name, label=None)
 
     def _elsewhere(self, edge: Edge, tags: dict[str, Box], figure_of: Callable[[str], int]) -> Edge:
-        """The arrow to a tag, one for each tensor and figure."""
-        name = self._to(edge, figure_of)
-        lead = self._words(f" → fig. {figure_of(edge.head)}")
+        """The arrow to a tag that names the next figures a tensor goes on in."""
+        name, here = f"{edge.tail}_to", figure_of(edge.tail)
+        readers = (each.head for each in self.scene.edges if each.tail == edge.tail and each.kind == "value")
+        others = sorted({figure_of(reader) for reader in readers} - {here})
+        there = ", ".join(map(str, others[:2])) + ("…" if len(others) > 2 else "")
+        lead = self._words(f" → fig. {there or here}")
         tags.setdefault(name, self._tag(name, edge, (self._name(edge), lead), edge.tail))
         return replace(edge, id=f"e{name}", head=name, label=None, order=0)
-
-    def _to(self, edge: Edge, figure_of: Callable[[str], int]) -> str:
-        return f"{edge.tail}_to{figure_of(edge.head)}"
 
     def _tag(self, name: str, edge: Edge, runs: tuple[Text, ...], beside: str) -> Box:
         """A small box painted as the one whose result it names, where the arrow that it ends belongs."""
@@ -255,3 +256,9 @@ class _Cutter:
 
     def _groups(self, inside: Iterable[str]) -> frozenset[str]:
         return frozenset(group for name in inside for group in self._around(self._box[name]))
+
+
+def _numbered(drawing: Drawing, number: int, count: int) -> Drawing:
+    """The figure with its number, to which tags of the others refer, in the picture."""
+    meta = {**drawing.view.meta, "notes": (f"figure {number} of {count}",)}
+    return replace(drawing, drawn=replace(drawing.view, meta=meta))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 import pytest
 
 from render.layout import place
@@ -21,7 +23,7 @@ BROKEN = {
 @pytest.mark.parametrize("name", BROKEN)
 def test_rows_are_as_sound_as_what_was_broken(name: str, count: int) -> None:
     before = place(BROKEN[name]())
-    after = rows(before, count)
+    after = next(islice(rows(before), count - 2, None), None)
     if after is None:
         assert name not in ("rnn_cell", "residual", "chain")
         return
@@ -38,21 +40,19 @@ def plain(scene: Scene) -> dict[str, tuple[float, float]]:
 
 def test_rows_are_about_equally_long() -> None:
     before = place(scenes.long_chain(length=40))
-    after = rows(before, 4)
-    assert after is not None
+    _, _, after, *_ = rows(before)
     assert after.width < before.width / 3
     assert after.height > 4 * max(box.height for box in before.boxes)
 
 
 def test_a_group_that_is_cut_has_a_box_in_each_row_and_one_title() -> None:
-    after = rows(place(scenes.residual()), 2)
-    assert after is not None
+    after = next(rows(place(scenes.residual())))
     parts = [box for box in after.boxes if box.id.startswith("block")]
     assert [box.id for box in parts] == ["block", "block_row2"]
     assert [len(box.lines) for box in parts] == [1, 0]
 
 
 def test_what_runs_downwards_or_cannot_be_cut_stays() -> None:
-    assert rows(place(scenes.rnn_cell("TB")), 2) is None
-    assert rows(place(scenes.empty()), 2) is None
-    assert rows(place(scenes.rnn_cell()), 40) is None
+    assert list(rows(place(scenes.rnn_cell("TB")))) == []
+    assert list(rows(place(scenes.empty()))) == []
+    assert 3 < len(list(rows(place(scenes.rnn_cell())))) < 12

@@ -47,17 +47,17 @@ class Cut:
     cost: float
 
 
-def rows(scene: Scene, count: int) -> Scene | None:
-    """The scene in so many rows, about equally long; None where there are not enough places to break it.
+def rows(scene: Scene) -> Iterator[Scene]:
+    """The scene in two rows, about equally long, in three, and so on, as long as there are places to break it.
 
     Args:
-        scene: As layout placed it; flows from left to right.
-        count: Of rows, at least 2.
+        scene: As layout placed it; one that does not flow from left to right is not broken.
     """
-    if scene.direction != "LR":
-        return None
-    chosen = _chosen(list(_cuts(scene)), scene.width, count)
-    return _Broken(scene, chosen).scene_in_rows() if chosen else None
+    cuts = list(_cuts(scene)) if scene.direction == "LR" else []
+    for count in range(2, len(cuts) + 2):
+        chosen = _chosen(cuts, scene.width, count)
+        if chosen:
+            yield _Broken(scene, chosen).scene_in_rows()
 
 
 # Where to cut.
@@ -93,8 +93,7 @@ def _gaps(spans: Iterable[tuple[float, float]]) -> Iterator[tuple[float, float]]
 
 def _met(piece: Piece, x: float) -> tuple[float, float] | None:
     """Where a piece crosses a place, and how steep it is there."""
-    xs = [point[0] for point in piece]
-    if not min(xs) <= x <= max(xs) or (piece[0][0] - x) * (piece[3][0] - x) > 0:
+    if (piece[0][0] - x) * (piece[3][0] - x) > 0:
         return None
     at = _parameter(piece, x)
     first, second = _halves(piece, at)
@@ -346,10 +345,13 @@ def _between(one: Point, other: Point, t: float) -> Point:
 
 def _parameter(piece: Piece, x: float) -> float:
     """Where on its way a curve crosses a place, by halving."""
-    low, high = (0.0, 1.0) if piece[0][0] <= piece[3][0] else (1.0, 0.0)
-    for _ in range(40):
-        middle = (low + high) / 2
-        low, high = (middle, high) if _point(piece, middle)[0] < x else (low, middle)
+    a, b, c, d = (point[0] for point in piece)
+    low, high = (0.0, 1.0) if a <= d else (1.0, 0.0)
+    for _ in range(30):
+        t = (low + high) / 2
+        s = 1 - t
+        found = s * s * s * a + 3 * s * s * t * b + 3 * s * t * t * c + t * t * t * d
+        low, high = (t, high) if found < x else (low, t)
     return (low + high) / 2
 
 
