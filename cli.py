@@ -73,8 +73,15 @@ class Wish:
         _ = empty.scene
         for name, out in chosen.items():
             empty.render(name, **self.own_of(out))
-        options = {**self.options, "theme": empty.options.theme}  # read now: the script may change the folder
+        read = {"theme": empty.options.theme, "color_by": empty.options.color_by}
+        options = {**self.options, **read}  # now: the script may change the folder
         return Wish(tuple(out.absolute() for out in outs), self.open_it, options, self.own)
+
+    @property
+    def timed(self) -> bool:
+        """Whether the program is to be timed, for its picture is coloured by it; of a `checked` wish."""
+        quantity = self.options["color_by"]
+        return quantity is not None and quantity.name == "time"
 
     def own_of(self, out: Path) -> dict[str, Any]:
         """The options of the format that this file is in."""
@@ -276,7 +283,7 @@ def draw_program(program: script.Program, args: Sequence[str], wish: Wish, selec
     if stop and select in ("last", "all"):
         raise Refused(f"--pass {select} needs the whole run: leave out --stop, or choose a pass by number")
     wish = wish.checked(program.name)  # now, not after an hour of training
-    outcome = script.run(program, args, select=select, stop=stop)
+    outcome = script.run(program, args, select=select, stop=stop, timed=wish.timed)
     exit_if_nothing(program, outcome, select)
     for graph in outcome.recording.graphs:
         say(described(graph, outcome))

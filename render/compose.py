@@ -43,7 +43,7 @@ def compose(graph: Graph, options: Options, dims: Dims) -> tuple[Scene, Heat | N
         dims: Spells shapes.
     """
     style = choose_style(graph, options)
-    draft = _Draft(graph, options.theme, style, options.items(style), dims, options.color_by)
+    draft = _Draft(graph, options.theme, style, _items(options, style), dims, options.color_by)
     draft.draw()
     boxes, edges = tuple(draft.boxes.values()), tuple(draft.edges)
     scene = Scene(
@@ -62,6 +62,14 @@ def compose(graph: Graph, options: Options, dims: Dims) -> tuple[Scene, Heat | N
         return scene, None
     heat = Heat(_of_forward(options.color_by, graph), options.theme, draft.readings, draft.place)
     return heat.painted(scene), heat
+
+
+def _items(options: Options, style: Style) -> frozenset[str]:
+    """What is shown; norms of gradients in words alone give way to the quantity that boxes are coloured by."""
+    items, quantity = options.items(style), options.color_by
+    if quantity is None or quantity.name == "gradient" or "gradients" in items:
+        return items
+    return items - {"norms"}
 
 
 def _of_forward(quantity: Quantity, graph: Graph) -> Quantity:
@@ -390,7 +398,8 @@ def record_size(lines: Lines) -> tuple[float, float]:
 def operation_size(lines: Lines, style: Style) -> tuple[float, float]:
     """Width and height of an operation's box."""
     least, first, pad = (46, 38, 20) if style == "data" else (40, 34, 20)
-    return _width(lines, least, pad), first + 13 * max(0, len(lines) - 1)
+    more = max(0, len(lines) - 3)  # three lines leave some room above and below, which more would use up
+    return _width(lines, least, pad), first + 13 * max(0, len(lines) - 1) + 4 * more
 
 
 def _width(lines: Lines, least: float, pad: float) -> float:

@@ -160,7 +160,8 @@ _ALL: Final = (
     Quantity("activation", "rms root mean square of the elements", _activation, None, text.number,
              "no numbers were recorded, as on fake tensors"),
     Quantity("time", "time that operations took", _nothing, _cost("seconds", _seconds), _seconds,
-             "no times were recorded: run the program with --color-by time, or record it with timed=True", linear=True),
+             "no times were recorded: run the program with --color-by time, or record it with timed=True "
+             "(PyTorch alone is timed)", linear=True),
     Quantity("flops", "floating-point operations", _nothing, _cost("flops", _flops), _flops,
              "no operation in it has a count of floating-point operations (matrix products, convolutions and "
              "attention of PyTorch have)", linear=True),

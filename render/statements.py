@@ -69,7 +69,15 @@ class Statements:
         source = self.graph.source(node) if "source" in self.items else None
         where = f"  {text.clean(source.file)}:{source.line}" if source is not None else ""
         title = text.elide(self._title(node), 60)
-        return f"{made + ' = ' if made else ''}{title}({text.elide(operands, 60)}){failed}{where}"
+        told = self._told(f"n{node.id}")
+        return f"{made + ' = ' if made else ''}{title}({text.elide(operands, 60)}){told}{failed}{where}"
+
+    def _told(self, box: str) -> str:
+        """What a box says of the quantity that the picture is coloured by, after two spaces; empty without any."""
+        if self.drawing.options.color_by is None or self.drawing.heat is None:
+            return ""
+        reading = self.drawing.heat.readings.get(box)
+        return "" if reading is None else f"  {reading.words}"
 
     def _title(self, node: Node) -> str:
         title = sign(text.clean(node.op))
@@ -88,4 +96,5 @@ class Statements:
         """Name, shape or number, and gradient of a tensor, after `lead`."""
         gradient = self._words.gradient(value) if "norms" in self.items else ""
         words = [lead, self.name(value.id), self._words.facts(value), gradient]
-        return " ".join(word for word in words if word)
+        told = self._told(f"v{value.id}")
+        return " ".join(word for word in words if word) + ("" if gradient and told.startswith("  |grad|") else told)

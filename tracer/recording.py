@@ -81,11 +81,13 @@ class Recording:
         notes: Sentences a reader of the graph should know.
         heeds: Whether `forward_begins` must be asked before the next forward operation.
         materials: What the run was computed from, with `keep`; None without.
+        seconds: What each kernel took, by its id, with `timed`; None without.
 
     Args:
         select: As for `record`.
         stop: As for `record`.
         keep: As for `record`.
+        timed: As for `record`.
         name: What to call the graphs.
         script: The script that runs, for their `meta`.
     """
@@ -96,6 +98,7 @@ class Recording:
         *,
         stop: bool = False,
         keep: bool = False,
+        timed: bool = False,
         name: str = "graph",
         script: str | None = None,
     ) -> None:
@@ -105,6 +108,7 @@ class Recording:
         self.heeds = False
         self.grads: dict[int, dict[int, Gradient]] = {}
         self.materials = Materials() if keep else None
+        self.seconds: dict[int, float] | None = {} if timed else None
         self.notes: list[str] = []
         self.name = name
         self._script = script
@@ -132,7 +136,7 @@ class Recording:
 
     @cached_property
     def _costed(self) -> tuple[Graph, ...]:
-        return tuple(map(_with_costs, self._found))
+        return tuple(_with_costs(graph, self.seconds or {}) for graph in self._found)
 
     @property
     def passes(self) -> int:
@@ -157,7 +161,7 @@ class Recording:
         if not self._ended:
             raise NothingRecorded("nothing was recorded: the recording has not ended yet")
         run, segments, _, grads = self._frozen
-        return _with_costs(whole(run, segments, grads))
+        return _with_costs(whole(run, segments, grads), self.seconds or {})
 
     @property
     def finished(self) -> bool:
@@ -377,13 +381,18 @@ class Recording:
         self.heeds = self._closing or self._resumed
 
 
-def _with_costs(graph: Graph) -> Graph:
+def _with_costs(graph: Graph, seconds: Mapping[int, float]) -> Graph:
     """A graph with what its kernels cost; worked out when it is asked for, so that recording does not pay for it."""
     if not any(node.target.startswith("aten.") for node in graph.nodes):
         return graph
     with our_modules():
         from tracer.pytorch.flops import with_costs
-    return with_costs(graph)
+    graph = with_costs(graph)
+    if not seconds:
+        return graph
+    timed = ((node, seconds.get(node.id)) for node in graph.nodes)
+    nodes = (node if took is None else replace(node, cost={**node.cost, "seconds": took}) for node, took in timed)
+    return replace(graph, nodes=tuple(nodes))
 
 
 def _numbered(graph: Graph, number: int) -> Graph:
@@ -391,7 +400,11 @@ def _numbered(graph: Graph, number: int) -> Graph:
 
 
 def record(
-    select: Literal["all", "first", "last"] | int = "all", *, stop: bool = False, keep: bool = False
+    select: Literal["all", "first", "last"] | int = "all",
+    *,
+    stop: bool = False,
+    keep: bool = False,
+    timed: bool = False,
 ) -> Recording:
     """Records what runs inside a `with` block, in torch or on the scalar engine, one pass or many.
 
@@ -403,6 +416,7 @@ def record(
         stop: End the block once the selected pass is complete, by raising `PassComplete`, which leaves the block.
         keep: Keep copies of the tensors that came from outside and of the states of random generators, as `materials`,
             so that `tracer.pytorch.replay` can run the graph again. Without it no tensor is kept.
+        timed: Note in `Node.cost` what each of torch's kernels takes, in seconds. Work on an accelerator is waited for.
 
     Returns:
         A context manager; after the block its `graph` is the last pass and `graphs` holds every pass kept. An exception
@@ -428,7 +442,7 @@ def record(
     name = "graph"
     if caller is not None and caller.f_code.co_name != "<module>":
         name = caller.f_code.co_name
-    return Recording(select, stop=stop, keep=keep, name=name)
+    return Recording(select, stop=stop, keep=keep, timed=timed, name=name)
 
 
 @contextlib.contextmanager

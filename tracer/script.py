@@ -181,6 +181,7 @@ def run(
     *,
     select: Literal["all", "first", "last"] | int = "first",
     stop: bool = False,
+    timed: bool = False,
     keep: bool = False,
 ) -> Outcome:
     """Runs a program as Python would, and records it.
@@ -193,6 +194,7 @@ def run(
         args: Its command line arguments.
         select: Which passes to keep, as for `tracer.record`.
         stop: End the program once the selected pass is complete.
+        timed: Note what each kernel takes, as for `tracer.record`.
         keep: Hand back its variables; else they are gone with it, and what they held.
 
     Raises:
@@ -202,7 +204,7 @@ def run(
     error: BaseException | None = None
     with _interpreter_state(), script_modules_first(program.folder):
         sys.argv = [program.path, *args]
-        run = Recording(select, stop=stop, name=program.name, script=program.path)
+        run = Recording(select, stop=stop, timed=timed, name=program.name, script=program.path)
         try:
             call = program.load()
             with run:

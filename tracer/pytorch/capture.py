@@ -18,6 +18,7 @@ import torch
 from tracer.pytorch import kept, places
 from tracer.pytorch.backward import BackwardWatch
 from tracer.pytorch.calls import CallMode
+from tracer.pytorch.clock import Clock
 from tracer.pytorch.garbage import collected_as_before
 from tracer.pytorch.gradients import Gradients
 from tracer.pytorch.internals import Quietly, leave_to_python, modes, sequence_number
@@ -35,7 +36,7 @@ from tracer.pytorch.transcript import transcribe
 from tracer.recording import Recording
 
 # All that the compiler must not try to compile: what our modes call is called by these.
-_HANDLERS: Final = (CallMode.__torch_function__, KernelMode.__torch_dispatch__)
+_HANDLERS: Final = (CallMode.__torch_function__, KernelMode.__torch_dispatch__, Clock.__torch_dispatch__)
 
 
 class TorchBackend:
@@ -51,7 +52,8 @@ class TorchBackend:
     def __init__(self, recording: Recording) -> None:
         self.recording = recording
         self.builder = recording.builder
-        self.tape = Tape(recording.builder.new_id)
+        self.clock = Clock(recording.builder.new_id, recording.seconds) if recording.seconds is not None else None
+        self.tape = Tape(recording.builder.new_id if self.clock is None else self.clock.new_id)
         self.keeper = Keeper(recording.materials)
         self.numbers = Numbers()
         self.table = TensorTable(self.tape, self.numbers, self.keeper)
@@ -140,6 +142,8 @@ class TorchBackend:
         self.refresh()
         if not self._modes:
             self.table.clear()
+            if self.clock is not None:
+                self._collecting.enter_context(self.clock)  # below our modes, which are left before it
             self._modes = self._enter(self._main)
             self._collecting.enter_context(collected_as_before())
 
