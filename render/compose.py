@@ -18,6 +18,7 @@ from render.groups import Groups
 from render.heat import Heat
 from render.labels import Lines, Wording
 from render.layout.outline import STACK
+from render.layout.tags import per_column
 from render.options import Options, Style
 from render.painting import cell_width
 from render.quantities import Quantity, Reading
@@ -25,12 +26,11 @@ from render.scene import Box, Direction, Edge, Outline, Scene
 from render.theme import Paint, Theme
 from render.views.backward import is_mirrored
 from render.views.closing import is_closed_module
-from render.views.merging import carried, copies
+from render.views.merging import carried, copies, skipped_from
 from tracer.graph import Graph, Node, Value
 
 MAX_DATA_BOXES: Final = 40  # more tensors and operations than this do not read as one figure
 MAX_LR_RANKS: Final = 14  # a longer way from input to output is drawn from top to bottom
-TAG_HEIGHT: Final = 24.0
 _SLACK: Final = 1.08  # fonts differ: nobody measures text twice the same
 
 
@@ -58,6 +58,7 @@ def compose(graph: Graph, options: Options, dims: Dims) -> tuple[Scene, Heat | N
         background=options.theme.background,
         font=options.theme.font,
     )
+    scene = per_column(scene)
     if options.color_by is None:
         return scene, None
     heat = Heat(_of_forward(options.color_by, graph), options.theme, draft.readings, draft.place)
@@ -112,6 +113,7 @@ class _Draft:
         edges: Ways of values.
         gradients: Ways of gradients, back along them.
         labelled: Tensors that an arrow already names.
+        told: What stands beside arrows in columns: which of these said it first.
         tips: What is known of a tensor, in words, by value id.
     """
 
@@ -126,6 +128,7 @@ class _Draft:
     edges: list[Edge] = field(default_factory=list)
     gradients: list[Edge] = field(default_factory=list)
     labelled: set[int] = field(default_factory=set)
+    told: dict[str, int] = field(default_factory=dict)
     tips: dict[int, str] = field(default_factory=dict)
 
     @cached_property
@@ -206,14 +209,19 @@ class _Draft:
             tail = f"v{value.id}"
             if tail not in self.boxes:  # or a weight with thousands of readers would be made anew for each
                 self._add(self._tensor(value))
-            if value.id in self.groups.shared:
-                tail = self._tag(value, node)
         else:
             tail = f"n{producer.id}" if producer is not None else ""
         self._connect(f"e{node.id}_{position}", tail, f"n{node.id}", value, position, self._reader_passes(node))
         if not self.is_drawn(value.id) and value.id not in self.labelled and self._is_labelled(producer):
             self.labelled.add(value.id)
-            self.edges[-1] = replace(self.edges[-1], label=self.words.edge(value))
+            label = self.words.edge(value)
+            if label is not None and not self._is_told(label.text, producer):
+                self.edges[-1] = replace(self.edges[-1], label=label)
+
+    def _is_told(self, words: str, producer: Node | None) -> bool:
+        """Whether the first turn of a loop that is drawn along time has said what a later one would say again."""
+        column = None if producer is None else self.groups.column(producer.id)
+        return column is not None and self.told.setdefault(words, column) != column
 
     def _is_labelled(self, producer: Node | None) -> bool:
         """Whether an arrow between operations says what it carries; after a `t` the eye can tell."""
@@ -297,13 +305,6 @@ class _Draft:
             height=height,
         )
 
-    def _tag(self, value: Value, reader: Node) -> str:
-        """Puts a small box with a tensor's name beside a reader, for a line across all columns; gives its id."""
-        group, box, lines = self.groups.of_node(reader.id), self.boxes[f"v{value.id}"], self.words.tag(value)
-        tag = replace(box, id=f"{box.id}_{group}", kind="tag", lines=lines, group=group, stroke_width=1.2, double=False)
-        self._add(replace(tag, width=_width(lines, 28, 14), height=TAG_HEIGHT))
-        return tag.id
-
     def _tooltip(self, value: Value) -> str:
         if value.id not in self.tips:
             self.tips[value.id] = tooltips.tensor(value, self.words.names.get(value.id, ""))
@@ -337,6 +338,7 @@ class _Draft:
             stacked=stacked,
             tooltip=tooltips.operation(self.graph, node),
             group=self.groups.of_node(node.id),
+            column=skipped_from(node),
             width=width + behind,
             height=height + behind,
         )

@@ -59,6 +59,11 @@ class Groups:
         found = self.graph.scope_by_id[scope]
         return value in found.inputs or value in found.outputs or (found.kind == "loop" and not made)
 
+    def column(self, node: int) -> int | None:
+        """The turn of a loop, drawn along time, that an operation lies in."""
+        found = (step(self.graph.scope_by_id[scope]) for scope in self._paths[node])
+        return next((turn for turn in found if turn is not None), None)
+
     def boxes(self, boxes: Sequence[Box]) -> tuple[Box, ...]:
         """`boxes`, with the boxes of the groups they lie in before them, the outer ones first."""
         pairs = self._pair_boxes()
@@ -111,6 +116,7 @@ class Groups:
             tooltip=text.clean(f"{scope.name} {scope.type}"),
             group=parent,
             order=first.get(f"s{scope.id}", 0),
+            column=step(scope),
             width=round(1.08 * text.line_width(lines[0]) + 24, 2),
             height=28.0,
         )
@@ -144,17 +150,6 @@ class Groups:
     def has_steps(self) -> bool:
         """Whether turns of a loop are columns."""
         return any(step(scope) is not None for scope in self.graph.scopes)
-
-    @cached_property
-    def shared(self) -> frozenset[int]:
-        """Values from outside that several columns read: drawn once beside them, and as a tag in each."""
-        readers: dict[int, set[int]] = {}
-        for node in self.graph.nodes if self.has_steps else ():
-            columns = [scope.id for scope in self.graph.path(node.scope) if step(scope) is not None]
-            for value in node.inputs:
-                if value not in self.graph.producer:
-                    readers.setdefault(value, set()).update(columns[:1])
-        return frozenset(value for value, found in readers.items() if len(found) > 1)
 
     @cached_property
     def _carried(self) -> Mapping[int, int]:

@@ -68,6 +68,7 @@ class Box:
         tooltip: Longer text for formats that have one.
         group: Id of the group box it lies in; None at the top.
         order: Where it stands in the author's code: a hint for ties in the layout.
+        column: Number of the turn of a loop that it is (the first, where it stands for several); layout lines them up.
         width: Of the box; compose sets it for all but groups, for which it is what the title needs at least.
         height: Of the box; for a group what its title needs before layout.
         x: Left edge, set by layout.
@@ -90,6 +91,7 @@ class Box:
     tooltip: str = ""
     group: str | None = None
     order: int = 0
+    column: int | None = None
     width: float = 0.0
     height: float = 0.0
     x: float = 0.0

@@ -188,7 +188,8 @@ def test_real_loops_are_one_pass_and_rolled(
     assert turns(scope) == times
     assert len({value for value, _ in carried(scope)}) == states
     assert drawing.view.loss == draw(recording.graphs[0], level="function").view.loss
-    assert problems(drawing.scene) == []
+    for view in ("roll", "time:steps=3"):
+        assert problems(draw(recording.graphs[0], view=view).scene) == []
 
 
 # Without a gradient, passes are told apart by what modules are given.

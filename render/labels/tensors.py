@@ -26,11 +26,6 @@ class TensorWords(Words):
         rows = [self._name(value), self._facts(value), self._kept(value), self._gradient(value)]
         return tuple(row for row in (*rows, self.colour(rows, told)) if row)
 
-    def tag(self, value: Value) -> Lines:
-        """The one line of a tag: the tensor's name, or its shape where it has none."""
-        run = text.name_run(self.names.get(value.id) or self.facts(value), DETAIL_SIZE[self.style], self.theme.text)
-        return ((run,),)
-
     def _name(self, value: Value) -> tuple[Text, ...]:
         name = self.names.get(value.id)
         if name is None or ("names" not in self.items and value.kind != "constant"):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from render.layout.columns import line_up
 from render.layout.finish import finish
 from render.layout.levels import ENTRY, EXIT, ROOT, Level, cut
 from render.layout.outline import STACK
@@ -34,6 +35,7 @@ def place(scene: Scene) -> Scene:
     insides: dict[int, tuple[Plate, Point]] = {}
     for group in sorted(plan.levels, reverse=True):  # inner groups have higher numbers than the ones around them
         if plan.levels[group].members:
+            line_up(plan, group, insides)
             plate = _level(plan, plan.levels[group])
             insides[group] = (plate, _fit(plan, group, plate) if group != ROOT else (0.0, 0.0))
     at: dict[int, Point] = {}

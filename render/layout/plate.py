@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from render.layout import coordinates, order
+from render.layout.columns import straight
 from render.layout.levels import ENTRY, EXIT
 from render.layout.routes import STRAIGHT, Run, Station, Track, course_back
 from render.layout.sheet import LABEL_GAP, LINE_HEIGHT, TWIN, Sheet, stretch
@@ -71,7 +72,7 @@ def lay_out(plan: Plan, members: Sequence[int], nets: dict[Key, Net]) -> Plate:
     """Ranks, orders and places `members` and draws the courses of `nets`."""
     sheet = stretch(plan, members, nets)
     order.arrange(sheet)
-    line = coordinates.place(sheet)
+    line = straight(plan, sheet, nets, coordinates.place(sheet))
     top = min((at - above for at, above in zip(line, sheet.above, strict=True)), default=0.0)
     line = [at - top for at in line]
     columns = _columns(sheet, line, EASE_BESIDE if any(net.twin for net in nets.values()) else EASE)

@@ -1,4 +1,4 @@
-"""Draws a hub once per use: its first readers keep their lines, later ones get a small tag with its name beside them.
+"""Draws a hub once per use: small tags with its name stand beside its readers, instead of lines across the picture.
 
 A weight or a mask that is read all along a run would send a line past everything there is: nobody can follow it, and
 it takes layout more time than all other lines together.
@@ -14,7 +14,7 @@ from render.layout.ranks import back_edges, rank
 from render.scene import Edge
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from render.scene import Box, Scene, Text
 
@@ -24,6 +24,34 @@ HEIGHT: Final = 24.0
 PAD: Final = 14.0  # room around the name, both sides together
 SLACK: Final = 1.08  # fonts differ
 SIZE: Final = 12.5
+
+
+def per_column(scene: Scene) -> Scene:
+    """The scene with a tag in each turn of a loop drawn along time, of what comes from outside and several turns read.
+
+    The tensor itself stands beside the columns, without a line across them all.
+
+    Args:
+        scene: Not yet placed.
+    """
+    column: dict[str, str | None] = {}  # in which each box lies
+    for box in scene.boxes:
+        column[box.id] = box.id if box.column is not None else column.get(box.group or "")
+    if not any(column.values()):
+        return scene
+    boxes, computed = {box.id: box for box in scene.boxes}, {edge.head for edge in scene.edges if edge.kind == "value"}
+    read: dict[str, dict[str, None]] = {}
+    for edge in scene.edges:
+        inside = column[edge.head]
+        if edge.kind == "value" and inside is not None and edge.tail not in computed and column[edge.tail] is None:
+            read.setdefault(edge.tail, {})[inside] = None
+    shared = {hub for hub, columns in read.items() if len(columns) > 1 and boxes[hub].kind == "tensor"}
+    uses = {
+        edge.id: f"{edge.tail}_{boxes[edge.head].group}"
+        for edge in scene.edges
+        if edge.tail in shared and edge.kind == "value" and column[edge.head] is not None
+    }
+    return _tagged(scene, uses)
 
 
 def per_use(scene: Scene) -> Scene:
@@ -45,23 +73,36 @@ def per_use(scene: Scene) -> Scene:
     ranks = _ranks(scene)
     computed = {edge.head for edge in scene.edges if edge.kind == "value"}
     boxes = {box.id: box for box in scene.boxes}
-    tags: dict[str, Box] = {}
-    tail_of: dict[str, str] = {}  # by id of the edge
+    tags: dict[str, str] = {}
     for hub, indices in busy.items():
         allowed = RESULT_USES if hub in computed else SOURCE_USES
         uses = sorted({ranks[scene.edges[index].head] for index in indices})
-        name = _name(boxes[hub], [scene.edges[index] for index in indices])
-        if len(uses) <= allowed or name is None or boxes[hub].kind == "group":
+        if len(uses) <= allowed or boxes[hub].kind == "group":
             continue
-        for index in indices:
-            edge = scene.edges[index]
+        for edge in (scene.edges[index] for index in indices):
             if ranks[edge.head] != uses[0]:
                 group = boxes[edge.head].group
-                tag = f"{hub}_{'top' if group is None else group}_{ranks[edge.head]}"
-                tags.setdefault(tag, _tag(boxes[hub], tag, name, boxes[edge.head]))
-                tail_of[edge.id] = tag
+                tags[edge.id] = f"{hub}_{'top' if group is None else group}_{ranks[edge.head]}"
+    return _tagged(scene, tags)
+
+
+def _tagged(scene: Scene, tags: Mapping[str, str]) -> Scene:
+    """The scene with lines that come from tags, by id of the line; what has no name to put on a tag keeps its lines."""
+    boxes, leaving = {box.id: box for box in scene.boxes}, dict[str, list[Edge]]()
+    for edge in scene.edges:
+        if edge.kind == "value":
+            leaving.setdefault(edge.tail, []).append(edge)
+    hubs = dict.fromkeys(edge.tail for edge in scene.edges if edge.id in tags)
+    names = {hub: _name(boxes[hub], leaving[hub]) for hub in hubs}
+    found: dict[str, Box] = {}
+    tail_of: dict[str, str] = {}  # by id of the edge
+    for edge in scene.edges:
+        name = names[edge.tail] if edge.id in tags else None
+        if name is not None:
+            tail_of[edge.id] = tag = tags[edge.id]
+            found.setdefault(tag, _tag(boxes[edge.tail], tag, name, boxes[edge.head]))
     edges = tuple(_tied(edge, tail_of) for edge in scene.edges)
-    return replace(scene, boxes=(*scene.boxes, *tags.values()), edges=edges)
+    return replace(scene, boxes=(*scene.boxes, *found.values()), edges=edges)
 
 
 def _ranks(scene: Scene) -> dict[str, int]:

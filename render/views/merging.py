@@ -10,13 +10,14 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 from render.views.repeats import Item, Likeness, items, spans
 from render.views.runs import Carried, Run, compared, initial
 from render.views.subgraph import scopes_of
 from tracer.graph import Graph, Node, Scope
 
+SKIPPED: Final = "loop.skipped"  # the target of such an operation
 Accepts = Callable[[Run, Sequence[Item]], bool]
 
 
@@ -29,6 +30,12 @@ def turns(scope: Scope) -> int:
 def step(scope: Scope) -> int | None:
     """Which turn of a loop the scope is, counted from 0, where each has a scope of its own; None for all else."""
     found = scope.attrs.get("step") if scope.kind == "loop" else None
+    return found if isinstance(found, int) else None
+
+
+def skipped_from(node: Node) -> int | None:
+    """The first turn that an operation stands for in place of turns of a loop that are not drawn; None for others."""
+    found = node.attrs.get("step") if node.target == SKIPPED else None
     return found if isinstance(found, int) else None
 
 

@@ -6,14 +6,12 @@ from collections.abc import Sequence
 
 from render.errors import RenderError
 from render.views import register
-from render.views.merging import Plan, run_of
+from render.views.merging import SKIPPED, Plan, run_of
 from render.views.repeats import Item, items, spans
 from render.views.roll import SAME_LINES
 from render.views.runs import Run
 from render.views.subgraph import note
 from tracer.graph import Graph, Node, Scope
-
-SKIPPED = "…"
 
 
 @register("time", help_text="a loop along time: one column a turn, its number above, weights once beside them")
@@ -86,6 +84,6 @@ def _skip(plan: Plan, run: Run, left_out: range, home: int | None) -> None:
             readers = (reader.id for value in values for reader in plan.graph.consumers.get(value, ()))
             if any(reader not in inside for reader in readers):
                 outputs.append(values[-1])
-    words = f"{SKIPPED} {len(left_out):,} more"
-    skipped = Node(number, words, f"loop.{SKIPPED}", inputs=tuple(inputs), outputs=tuple(outputs), scope=home)
+    words, facts = f"… {len(left_out):,} more", {"step": left_out[0]}
+    skipped = Node(number, words, SKIPPED, inputs=tuple(inputs), outputs=tuple(outputs), scope=home, attrs=facts)
     plan.replaced[stands[-1].id] = skipped

@@ -1,0 +1,160 @@
+"""Lines up the turns of a loop: columns of one height, whose states leave each where the next one takes them in."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final
+
+from render.layout.coordinates import gap
+from render.layout.levels import EXIT
+from render.layout.routes import Run
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from render.layout.levels import Key, Net, Plan
+    from render.layout.plate import Plate
+    from render.layout.sheet import Sheet
+    from render.scene import Point
+
+BEND: Final = 28.0  # room at the end of a column for states to come to the height at which they are taken in
+
+
+def line_up(plan: Plan, group: int, insides: Mapping[int, tuple[Plate, Point]]) -> None:
+    """Gives the columns that lie in a group one height, and has what runs from each to the next leave it there.
+
+    Lines between columns can then be straight and columns stand side by side, not each a step higher than the last.
+    What stands for columns that are not drawn is as high as they are, and states pass through it.
+
+    Args:
+        plan: Its columns are laid out already; sizes and ports of them are changed.
+        group: In which they lie.
+        insides: Of groups that are laid out, with where in the group the inside begins.
+    """
+    columns = sorted(
+        (box for box in plan.levels[group].members if plan.scene.boxes[box].column is not None),
+        key=lambda box: plan.scene.boxes[box].column or 0,
+    )
+    if len(columns) < 2 or not plan.across:
+        return
+    breadth = max(plan.breadth[column] for column in columns)
+    for column in columns:
+        _stretch(plan, column, breadth, insides)
+    heights: list[float] = []  # at which states run, in the order in which columns hand them on
+    for column, following in pairwise(columns):
+        keys = _handed_on(plan, group, column, following)
+        if following in insides:
+            heights = [plan.entering[following, key] for key in keys]
+        elif len(heights) == len(keys):
+            plan.entering.update({(following, key): at for key, at in zip(keys, heights, strict=True)})
+        if column in insides:
+            _bend(plan, column, keys, following, insides[column])
+        else:
+            plan.leaving.update({(column, key): plan.entering[following, key] for key in keys})
+
+
+def straight(plan: Plan, sheet: Sheet, nets: Mapping[Key, Net], line: Sequence[float]) -> list[float]:
+    """Positions in which columns have their tops in one line, and what runs from one to the next is straight.
+
+    Args:
+        plan: Sizes and ports.
+        sheet: Ordered and placed.
+        nets: That run in it.
+        line: Positions of its nodes; they are given back as they are where there is no room for others.
+    """
+    node_of = {box: node for node, box in enumerate(sheet.boxes) if plan.scene.boxes[box].column is not None}
+    if len(node_of) < 2 or not plan.across:
+        return [*line]
+    moved, nodes = [*line], sorted(node_of.values(), key=lambda node: sheet.rank[node])
+    first, last = sheet.rank[nodes[0]], sheet.rank[nodes[-1]]
+    top = line[nodes[0]] - sheet.above[nodes[0]]
+    for node in nodes:
+        moved[node] = top + sheet.above[node]
+    fixed = set(nodes)
+    for (key, target), chain in sheet.chains.items():
+        if nets[key].source in node_of and target in node_of:
+            states = chain.trunk[1 : chain.passed]
+            moved = _with(moved, states, moved[chain.trunk[0]] + plan.leaving[nets[key].source, key])
+            fixed.update(states)
+    shift = moved[nodes[-1]] - line[nodes[-1]]  # what comes after the last column stays beside it
+    moved = [at + (shift if rank > last else 0.0) for at, rank in zip(moved, sheet.rank, strict=True)]
+    moved = _make_room(sheet, fixed, moved)
+    for chain in sheet.chains.values():  # what passes columns by does so at one height
+        passing = [node for node in chain.trunk if node not in fixed and first <= sheet.rank[node] <= last]
+        sides = [moved[node] - line[nodes[0]] for node in passing]
+        if passing and (max(sides) < 0 or min(sides) > 0):
+            furthest = min(sides) if max(sides) < 0 else max(sides)
+            moved = _with(moved, passing, line[nodes[0]] + furthest)
+    moved = _make_room(sheet, fixed, moved)
+    return moved if _has_room(sheet, moved) else [*line]
+
+
+def _with(line: Sequence[float], nodes: Sequence[int], at: float) -> list[float]:
+    """Positions with those of some nodes at one height."""
+    moved = [*line]
+    for node in nodes:
+        moved[node] = at
+    return moved
+
+
+def _make_room(sheet: Sheet, fixed: set[int], line: Sequence[float]) -> list[float]:
+    """Positions with what stands above and below those that are fixed as far away from them as it must be."""
+    moved = [*line]
+    for layer in sheet.layers:
+        places = [place for place, node in enumerate(layer) if node in fixed]
+        if not places:
+            continue
+        for place in range(places[0], 0, -1):
+            near, far = layer[place - 1], layer[place]
+            moved[near] = min(moved[near], moved[far] - _apart(sheet, near, far))
+        for place in range(places[-1], len(layer) - 1):
+            near, far = layer[place], layer[place + 1]
+            moved[far] = max(moved[far], moved[near] + _apart(sheet, near, far))
+    return moved
+
+
+def _apart(sheet: Sheet, near: int, far: int) -> float:
+    """How far apart two neighbours in a layer must be."""
+    boxes = len(sheet.boxes)
+    return sheet.below[near] + gap(near >= boxes, far >= boxes) + sheet.above[far]
+
+
+def _has_room(sheet: Sheet, line: Sequence[float]) -> bool:
+    """Whether neighbours in every layer are as far apart as they must be."""
+    pairs = (pair for layer in sheet.layers for pair in pairwise(layer))
+    return all(line[far] - line[near] > _apart(sheet, near, far) - 0.01 for near, far in pairs)
+
+
+def _stretch(plan: Plan, column: int, breadth: float, insides: Mapping[int, tuple[Plate, Point]]) -> None:
+    """Makes a column as high as all are; ports, which count from its middle, stay where they are below its top."""
+    more = (breadth - plan.breadth[column]) / 2
+    plan.breadth[column] = breadth
+    if column in insides:
+        plate = insides[column][0]
+        plan.entering.update({(column, key): plan.entering[column, key] - more for key in plate.entries})
+        plan.leaving.update({(column, key): plan.leaving[column, key] - more for key in plate.exits})
+
+
+def _handed_on(plan: Plan, group: int, column: int, following: int) -> Sequence[Key]:
+    """The nets that run from a column to the next, from the uppermost one that leaves it downwards."""
+    nets = plan.levels[group].nets.items()
+    keys = [key for key, net in nets if net.source == column and following in net.targets]
+    return sorted(keys, key=lambda key: plan.leaving[column, key])
+
+
+def _bend(plan: Plan, column: int, keys: Sequence[Key], following: int, inside: tuple[Plate, Point]) -> None:
+    """Leads what a column hands on to the heights at which the next one takes it in, in some more room at its end."""
+    plate, inset = inside
+    wanted = {key: plan.entering[following, key] for key in keys}
+    if all(abs(plan.leaving[column, key] - at) < 1.0 for key, at in wanted.items()):
+        return
+    for key in plate.exits:
+        at = wanted.get(key, plan.leaving[column, key])
+        plan.leaving[column, key] = at
+        plate.exits[key] = at + plan.breadth[column] / 2 - inset[1]
+        end = plate.length + BEND
+        *runs, last = plate.courses[key, EXIT]
+        turned = (last, Run(end, end, plate.exits[key])) if last.at != plate.exits[key] else (last._replace(end=end),)
+        plate.courses[key, EXIT] = (*runs, *turned)
+    plate.length += BEND
+    plan.length[column] += BEND
