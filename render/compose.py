@@ -27,6 +27,7 @@ from render.theme import Paint, Theme
 from render.views.backward import is_mirrored
 from render.views.closing import is_closed_module
 from render.views.merging import carried, copies, skipped_from
+from render.widths import Widths
 from tracer.graph import Graph, Node, Value
 
 MAX_DATA_BOXES: Final = 40  # more tensors and operations than this do not read as one figure
@@ -192,6 +193,11 @@ class _Draft:
         return value.kind != "constant" or "constants" in self.items
 
     @cached_property
+    def widths(self) -> Widths:
+        """How wide arrows are."""
+        return Widths.of(self.graph) if "sizes" in self.items else Widths()
+
+    @cached_property
     def mirrored(self) -> bool:
         """Whether backward is drawn opposite forward."""
         return is_mirrored(self.graph)
@@ -237,7 +243,8 @@ class _Draft:
         producer = self.graph.producer.get(value.id)
         backward = producer is not None and producer.phase == "backward"
         color = self.theme.gradient if backward else self.theme.edge
-        edge = Edge(id, tail, head, order=order, color=color, dashed=backward, tooltip=self._tooltip(value))
+        width, tip = self.widths.width(value.nbytes), self._tooltip(value)
+        edge = Edge(id, tail, head, order=order, color=color, width=width, dashed=backward, tooltip=tip)
         self.edges.append(replace(edge, against=True) if self.mirrored and backward else edge)
         drawn = {"gradients", "backward"} & self.items == {"gradients"} and not self.mirrored
         if passes and drawn and value.grad is not None:
@@ -261,7 +268,9 @@ class _Draft:
         node = self.graph.node_by_id.get(reader)
         if node is None or tail not in self.boxes:
             return
-        edge = Edge(f"e{reader}_back{value}", tail, f"n{reader}", order=len(node.inputs), color=self.theme.edge)
+        width = self.widths.width(self.graph.value_by_id[value].nbytes)
+        id_, order = f"e{reader}_back{value}", len(node.inputs)
+        edge = Edge(id_, tail, f"n{reader}", order=order, color=self.theme.edge, width=width)
         tip = tooltips.tensor(self.graph.value_by_id[value], self.words.names.get(value, ""))
         self.edges.append(replace(edge, label=self.words.next_turn, back=True, tooltip=tip))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path, PurePath
@@ -19,6 +19,7 @@ from render.options import Options
 from render.page import Target, printed
 from render.scene import Scene
 from render.views.levels import select
+from render.widths import Widths
 from tracer.graph import Graph
 from tracer.records import collector_paused
 
@@ -130,10 +131,14 @@ class Drawing:
             caption=options.caption,
             notes=self.captions,
             error=self.error,
-            entries=[legend.told(words, theme) for words in self.dims.legend()],
+            entries=[*self._widths(), *(legend.told(words, theme) for words in self.dims.legend())],
             scale=None if self.heat is None else self.heat.scale(),
         )
         return annotate.annotate(placed, theme, words)
+
+    def _widths(self) -> Iterable[legend.Entry]:
+        """What the widths of arrows mean, where they mean anything."""
+        return Widths.of(self.view).entries(self.options.theme) if "sizes" in self.options.show else ()
 
     def storyboard(
         self,

@@ -15,6 +15,7 @@ ROW: Final = 22.0
 _SAMPLE: Final = 34.0  # length of a sample arrow
 _SWATCH: Final = (26.0, 15.0)
 _BESIDE: Final = 7.0  # between a sample and its words
+_USUAL: Final = 1.4  # width of an arrow
 _APART: Final = 26.0  # between two entries
 _RAISED: Final = 4.5  # the middle of small letters above the base line
 
@@ -91,6 +92,7 @@ def arrows(scene: Scene, theme: Theme, *, norms: bool = True) -> Iterator[Entry]
         (backward, words, theme.gradient_text),
     ):
         if edge is not None:
+            edge = replace(edge, width=min(edge.width, _USUAL))
             yield Entry(text.run(meaning, SIZE, color), edge)
     if norms and any(run.text.startswith("|grad|") for box in scene.boxes for line in box.lines for run in line):
         yield told("|grad| norm of the gradient", theme)

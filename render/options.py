@@ -30,6 +30,7 @@ DIRECTIONS: Final[tuple[Direction, ...]] = ("LR", "TB")
 ITEMS: Final[dict[str, str]] = {
     "shapes": "sizes of tensors",
     "dtypes": "types of elements",
+    "sizes": "bytes of tensors, and arrows as wide as what they carry",
     "values": "numbers in the tensors, or their mean",
     "gradients": "norms of gradients and the way they flow",
     "names": "the author's variables",

@@ -54,6 +54,8 @@ class TensorWords(Words):
             words.append(self.dims.shape(value.shape) or "scalar")
         if "dtypes" in self.items and value.dtype:
             words.append(value.dtype)
+        if "sizes" in self.items and value.nbytes:
+            words.append(text.size(value.nbytes))
         if "values" in self.items and number is None and value.data is not None:
             words.append(_values(value.data))
         return " · ".join(word for word in words if word)
