@@ -79,6 +79,7 @@ class Heat:
     def _box(self, box: Box) -> Box:
         reading = self.readings.get(box.id.partition("_")[0])  # a tag bears the colour of its tensor
         text_, error = self.theme.text, self.theme.error
+        box = replace(box, dashed=False)  # dashes mean that there is no gradient, whatever else a theme does with them
         if reading is None:
             return replace(box, fill=self.theme.background)
         lines = tuple(

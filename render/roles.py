@@ -94,11 +94,12 @@ def _votes(graph: Graph, calls: Iterable[Call]) -> Iterator[tuple[str, int]]:
         first = call.read[0].shape if call.read else ()
         if call.op in _LOSSES and len(first) > 1:
             yield "K", first[1]
-        elif call.op == "embedding" and len(first) == 2 and len(call.read) > 1:
-            weight, indices = sorted((value.shape for value in call.read[:2]), key=lambda _: 0)
-            yield from (("V", weight[0]), ("E", weight[1]))
-            if len(indices) == 2:
-                yield "T", indices[1]
+        elif call.op == "embedding" and len(call.read) > 1:
+            weight, indices = sorted(call.read[:2], key=lambda value: value.dtype.startswith("int"))
+            if len(weight.shape) == 2:
+                yield from (("V", weight.shape[0]), ("E", weight.shape[1]))
+            if len(indices.shape) == 2:
+                yield "T", indices.shape[1]
         elif call.op in _CONVOLUTIONS and len(first) > 2 and call.read[0].kind == "input":
             yield "C", first[1]
 

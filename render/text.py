@@ -235,5 +235,5 @@ def si(amount: float, unit: str) -> str:
 
 
 def shape(sizes: Sequence[int]) -> str:
-    """Sizes as `20×1`; `?` for one that is not known; the empty text for a scalar."""
-    return "×".join(str(size) if size >= 0 else "?" for size in sizes)
+    """Sizes as `20×1` or `50,257×768`; `?` for one that is not known; the empty text for a scalar."""
+    return "×".join(count(size) if size >= 0 else "?" for size in sizes)

@@ -45,5 +45,5 @@ def _statistics(what: str, stats: Stats | None) -> str:
         return ""
     found = [(name, getattr(stats, name)) for name in ("mean", "std", "min", "max", "norm")]
     words = [f"{name} {text.number(number)}" for name, number in found if number is not None and math.isfinite(number)]
-    words += [f"{name} {n}" for name, n in (("nan", stats.nan), ("inf", stats.inf)) if n]
+    words += [f"{name} {text.count(n)}" for name, n in (("nan", stats.nan), ("inf", stats.inf)) if n]
     return f"{what}: {', '.join(words)}" if words else ""

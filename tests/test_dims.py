@@ -72,6 +72,15 @@ def test_roles_are_inferred_from_what_operations_do() -> None:
     assert named(rnn_cell(), wanted(None)) == ()
 
 
+@pytest.mark.parametrize("turned", [False, True])  # the function is given the indices first, the kernel the weight
+def test_an_embedding_tells_vocabulary_steps_and_its_own_width(turned: bool) -> None:
+    s = Sketch()
+    tokens = s.value("tokens", (8, 12), kind="input", dtype="int64")
+    weight = s.value("weight", (100, 32), kind="parameter", dtype="float32")
+    s.call("embedding", [weight, tokens][:: -1 if turned else 1], [s.value("out", (8, 12, 32), dtype="float32")])
+    assert shapes(s.graph(outputs=(2,)), "auto") == ["B×T", "V×E", "B×T×E"]
+
+
 def test_what_is_given_goes_before_what_is_inferred() -> None:
     found = named(lstm_step(), wanted("auto,N=64"))
     assert [dim.name for dim in found if dim.size == 64] == ["N"]

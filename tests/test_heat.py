@@ -92,6 +92,13 @@ def test_every_turn_of_what_repeats_is_drawn_for_its_numbers() -> None:
     assert len(coloured.nodes) > len(plain.nodes)
 
 
+@every_theme
+def test_nothing_but_a_missing_gradient_is_dashed(chosen: Theme) -> None:
+    scene = draw(vanishing(), color_by="gradient", style="data", theme=chosen).composed
+    dashed = [text.plain(box.lines[0]) for box in scene.boxes if box.dashed and box.kind != "group"]
+    assert dashed == ["unused"]
+
+
 # Other quantities.
 
 

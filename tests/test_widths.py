@@ -31,7 +31,7 @@ def test_a_larger_tensor_has_a_wider_arrow() -> None:
 
 def test_boxes_and_legend_tell_the_bytes() -> None:
     scene = draw(shrinking(), show="sizes", style="data").scene
-    assert "1000 · 4 kB" in [text.plain(line) for box in scene.boxes for line in box.lines]
+    assert "1,000 · 4 kB" in [text.plain(line) for box in scene.boxes for line in box.lines]
     assert {"4 B", "4 kB"} <= {text.plain(label.runs) for label in scene.labels}
     assert {USUAL, 2.8} <= {edge.width for edge in scene.samples}
 

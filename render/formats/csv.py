@@ -58,7 +58,7 @@ def _read(say: Statements, node: Node) -> list[Value]:
 
 
 def _shapes(values: Iterable[Value]) -> str:
-    return _joined(text.shape(value.shape) or "scalar" for value in values)
+    return _joined("×".join(map(str, value.shape)) or "scalar" for value in values)  # for machines: no separators
 
 
 def _module(say: Statements, node: Node) -> str:

@@ -27,7 +27,7 @@ class GroupWords(Words):
         else:
             kind, title = text.clean(scope.type), module_name(self.graph, scope)
             details += [text.elide(kind)] if kind and kind != title else []
-            details += [f"call {scope.call + 1}"] if scope.call and turns(scope) == 1 else []
+            details += [f"call {text.count(scope.call + 1)}"] if scope.call and turns(scope) == 1 else []
             details += [repetition(scope)]
         each = " each" if alike(scope) else ""
         details += [f"{text.count(parameters)} parameters{each}"] if parameters else []
