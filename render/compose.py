@@ -6,33 +6,32 @@ Two styles. In `data` tensors are boxes and operations ovals between them, as on
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Final
 
-from render import text, tooltips
+from render import sizing, text, tooltips
 from render.dims import Dims
 from render.families import family, is_view
 from render.groups import Groups
 from render.heat import Heat
-from render.labels import Lines, Wording
+from render.labels import Wording
 from render.layout.outline import STACK
 from render.layout.tags import per_column
 from render.options import Options, Style
-from render.painting import cell_width
-from render.quantities import Quantity, Reading
+from render.quantities import Quantity
+from render.readings import Readings, of_forward
 from render.scene import Box, Direction, Edge, Outline, Scene
 from render.theme import Paint, Theme
 from render.views.backward import is_mirrored
 from render.views.closing import is_closed_module
-from render.views.merging import carried, copies, skipped_from
+from render.views.merging import carried, skipped_from
 from render.widths import Widths
 from tracer.graph import Graph, Node, Value
 
 MAX_DATA_BOXES: Final = 40  # more tensors and operations than this do not read as one figure
 MAX_LR_RANKS: Final = 14  # a longer way from input to output is drawn from top to bottom
-_SLACK: Final = 1.08  # fonts differ: nobody measures text twice the same
 
 
 def compose(graph: Graph, options: Options, dims: Dims) -> tuple[Scene, Heat | None]:
@@ -62,7 +61,7 @@ def compose(graph: Graph, options: Options, dims: Dims) -> tuple[Scene, Heat | N
     scene = per_column(scene)
     if options.color_by is None:
         return scene, None
-    heat = Heat(_of_forward(options.color_by, graph), options.theme, draft.readings, draft.place)
+    heat = Heat(of_forward(options.color_by, graph), options.theme, draft.readings.found, draft.readings.place)
     return heat.painted(scene), heat
 
 
@@ -72,14 +71,6 @@ def _items(options: Options, style: Style) -> frozenset[str]:
     if quantity is None or quantity.name == "gradient" or "gradients" in items:
         return items
     return items - {"norms"}
-
-
-def _of_forward(quantity: Quantity, graph: Graph) -> Quantity:
-    """The quantity with a title that says so, where operations have it and only those of forward are drawn."""
-    ran_back = any(value.grad is not None for value in graph.values)
-    if quantity.of_node is None or quantity.new or not ran_back or any(node.phase != "forward" for node in graph.nodes):
-        return quantity
-    return replace(quantity, title=f"{quantity.title}, forward pass")
 
 
 def choose_style(graph: Graph, options: Options) -> Style:
@@ -109,7 +100,6 @@ class _Draft:
         items: What is to be shown.
         dims: Names of sizes.
         quantity: What boxes are coloured by.
-        readings: What each box has of it, by scene id.
         boxes: By scene id, in the order of the run.
         edges: Ways of values.
         gradients: Ways of gradients, back along them.
@@ -124,7 +114,6 @@ class _Draft:
     items: frozenset[str]
     dims: Dims
     quantity: Quantity | None = None
-    readings: dict[str, Reading] = field(default_factory=dict)
     boxes: dict[str, Box] = field(default_factory=dict)
     edges: list[Edge] = field(default_factory=list)
     gradients: list[Edge] = field(default_factory=list)
@@ -135,6 +124,11 @@ class _Draft:
     @cached_property
     def words(self) -> Wording:
         return Wording(self.graph, self.theme, self.style, self.items, self.dims)
+
+    @cached_property
+    def readings(self) -> Readings:
+        """What boxes have of the quantity."""
+        return Readings(self.quantity, self.words, self.is_drawn)
 
     @cached_property
     def groups(self) -> Groups:
@@ -292,10 +286,9 @@ class _Draft:
             self.boxes[box.id] = replace(box, order=len(self.boxes))
 
     def _tensor(self, value: Value) -> Box:
-        told = self._told(f"v{value.id}", self.quantity.of_values([value]) if self.quantity is not None else None)
-        paint, lines = self._tensor_paint(value), self.words.tensor(value, told)
+        paint, lines = self._tensor_paint(value), self.words.tensor(value, self.readings.tensor(value))
         across = self.theme.records and len(lines) > 1
-        width, height = record_size(lines) if across else tensor_size(lines, self.style)
+        width, height = sizing.record_size(lines) if across else sizing.tensor_size(lines, self.style)
         outline: Outline = "pill" if value.kind == "constant" else self.theme.outlines["tensor"]
         return Box(
             id=f"v{value.id}",
@@ -329,9 +322,9 @@ class _Draft:
         return self.theme.tensors["output" if ended else value.kind]
 
     def _operation(self, node: Node) -> Box:
-        lines = self.words.operation(node, self._told(f"n{node.id}", self._reading(node)))
+        lines = self.words.operation(node, self.readings.operation(node))
         stacked = self.words.is_stacked(node)
-        width, height = operation_size(lines, self.style)
+        width, height = sizing.operation_size(lines, self.style)
         behind = STACK if stacked else 0.0
         failed, backward = node.error is not None, node.phase == "backward"
         stroke = self.theme.error if failed else self.theme.gradient if backward else self.theme.operation.stroke
@@ -352,71 +345,11 @@ class _Draft:
             height=height + behind,
         )
 
-    def _reading(self, node: Node) -> Reading | None:
-        """What an operation has of the quantity; None where its results have boxes, which have it."""
-        quantity = self.quantity
-        if quantity is None or node.error is not None:
-            return None
-        if self.style == "data" and quantity.of_node is None and any(map(self.is_drawn, node.outputs)):
-            return None
-        results = [self.graph.value_by_id[value] for value in node.outputs]
-        weights = self.words.folded(node) if quantity.name == "gradient" else []
-        return quantity.of_operation(node, weights or results, self._times[node.scope])
-
-    @cached_property
-    def _times(self) -> Mapping[int | None, int]:
-        """How often what is drawn once ran, by scope."""
-        return copies(self.graph, weights=False)
-
-    def _told(self, box: str, reading: Reading | None) -> str:
-        """What a box says of the quantity."""
-        if reading is None:
-            return ""
-        self.readings[box] = reading
-        return reading.words
-
-    def place(self, box: str) -> str:
-        """Where a box stands, in words: the name of a tensor, or an operation and its module."""
-        if box[0] == "v":
-            return self.words.names.get(int(box[1:]), "a tensor")
-        node = self.graph.node_by_id[int(box[1:])]
-        modules = [text.clean(scope.name) for scope in self.graph.path(node.scope) if scope.kind == "module"]
-        operation = "" if is_closed_module(node) else text.clean(node.op)
-        words = [text.elide(word, 40) for word in (operation, *modules[-1:]) if word]
-        return " in ".join(words) or "an operation"
-
     def _fill(self, node: Node) -> str:
         if not is_closed_module(node):
             return self.theme.families[family(node.op)]
         kind = family(str(node.attrs.get("type", "")))
         return self.theme.families[kind] if kind != "other" else self.theme.operation.fill
-
-
-# Sizes, read off the hand-drawn figures.
-
-
-def tensor_size(lines: Lines, style: Style) -> tuple[float, float]:
-    """Width and height of a tensor's box."""
-    least, first, step, pad = (92, 30, 18, 14) if style == "data" else (84, 29, 17, 14)
-    return _width(lines, least, pad), first + step * max(0, len(lines) - 1)
-
-
-def record_size(lines: Lines) -> tuple[float, float]:
-    """Width and height of a tensor's box whose lines stand side by side."""
-    return sum(cell_width(line) for line in lines), 34.0
-
-
-def operation_size(lines: Lines, style: Style) -> tuple[float, float]:
-    """Width and height of an operation's box."""
-    least, first, pad = (46, 38, 20) if style == "data" else (40, 34, 20)
-    more = max(0, len(lines) - 3)  # three lines leave some room above and below, which more would use up
-    return _width(lines, least, pad), first + 13 * max(0, len(lines) - 1) + 4 * more
-
-
-def _width(lines: Lines, least: float, pad: float) -> float:
-    """The widest line with slack for other fonts, rounded up to whole pixels and an even number."""
-    widest = max((text.line_width(line) for line in lines), default=0.0)
-    return max(least, 2 * -(-(widest * _SLACK + pad) // 2))
 
 
 def _direction(boxes: Sequence[Box], edges: Sequence[Edge]) -> Direction:

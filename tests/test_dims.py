@@ -78,7 +78,7 @@ def test_an_embedding_tells_vocabulary_steps_and_its_own_width(turned: bool) -> 
     tokens = s.value("tokens", (8, 12), kind="input", dtype="int64")
     weight = s.value("weight", (100, 32), kind="parameter", dtype="float32")
     s.call("embedding", [weight, tokens][:: -1 if turned else 1], [s.value("out", (8, 12, 32), dtype="float32")])
-    assert shapes(s.graph(outputs=(2,)), "auto") == ["B×T", "V×E", "B×T×E"]
+    assert set(shapes(s.graph(outputs=(2,)), "auto")) == {"B×T", "V×E", "B×T×E"}
 
 
 def test_what_is_given_goes_before_what_is_inferred() -> None:
