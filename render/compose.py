@@ -31,7 +31,9 @@ from render.widths import Widths
 from tracer.graph import Graph, Node, Value
 
 MAX_DATA_BOXES: Final = 40  # more tensors and operations than this do not read as one figure
-MAX_LR_RANKS: Final = 14  # a longer way from input to output is drawn from top to bottom
+MAX_WRAPPED: Final = 300  # boxes of a picture that is looked at as a whole; larger ones are not broken into columns
+_GAP: Final = 36.0  # about what lies between two boxes
+MAX_LR_LENGTH: Final = 2100.0  # a longer way from input to output is drawn from top to bottom
 
 
 def compose(graph: Graph, options: Options, dims: Dims) -> tuple[Scene, Heat | None]:
@@ -46,15 +48,15 @@ def compose(graph: Graph, options: Options, dims: Dims) -> tuple[Scene, Heat | N
     draft = _Draft(graph, options.theme, style, _items(options, style), dims, options.color_by)
     draft.draw()
     boxes, edges = tuple(draft.boxes.values()), tuple(draft.edges)
+    across: Direction | None = "LR" if draft.groups.has_steps else None
+    direction = options.direction or across or options.theme.direction or _direction(boxes, edges)
     scene = Scene(
         name=options.title or text.clean(graph.name),
         description=_description(graph, options.caption),
         boxes=draft.groups.boxes(boxes),
         edges=(*edges, *draft.gradients),
-        direction=options.direction
-        or ("LR" if draft.groups.has_steps else None)
-        or options.theme.direction
-        or _direction(boxes, edges),
+        direction=direction,
+        wrap=direction == "TB" and not draft.groups.has_steps and len(boxes) <= MAX_WRAPPED,
         background=options.theme.background,
         font=options.theme.font,
     )
@@ -353,12 +355,14 @@ class _Draft:
 
 
 def _direction(boxes: Sequence[Box], edges: Sequence[Edge]) -> Direction:
-    """Left to right unless the longest way is too long for a page."""
-    ranks = {box.id: 0 for box in boxes}
+    """Left to right unless the longest way, with what stands on it, is too long for a page."""
+    width = {box.id: box.width for box in boxes}
+    reach = dict(width)
     ahead = (edge for edge in edges if not edge.back and not edge.against)
     for edge in ahead:  # in the order of the run, so that every tail is settled before its head is
-        ranks[edge.head] = max(ranks[edge.head], ranks[edge.tail] + 1)
-    return "LR" if max(ranks.values(), default=0) < MAX_LR_RANKS else "TB"
+        gap = _GAP if edge.label is None else _GAP + edge.label.width
+        reach[edge.head] = max(reach[edge.head], reach[edge.tail] + gap + width[edge.head])
+    return "LR" if max(reach.values(), default=0.0) <= MAX_LR_LENGTH else "TB"
 
 
 def _description(graph: Graph, caption: str) -> str:

@@ -92,7 +92,7 @@ def may_fit(scene: Scene, target: Target) -> bool:
     area = sum((length + _RANK_GAP) * (breadth + _BOX_GAP) for length, breadth in sizes.values())
     if area > _FULL * (along + _RANK_GAP) * (aside + _BOX_GAP):
         return False
-    if across:  # it can be broken into rows
+    if across or scene.wrap:  # it can be broken into rows, or columns
         return True
     ends = {name: length for name, (length, _) in sizes.items()}
     for edge in scene.edges:  # in the order of the run, so that a tail is settled before its head is

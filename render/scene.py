@@ -172,6 +172,7 @@ class Scene:
         samples: The lines of the legend, already placed; their ends name no boxes.
         swatches: The samples of paint in the legend, already placed.
         direction: The way values flow.
+        wrap: Whether layout may break what is long and narrow into columns.
         background: Six-digit hex colour, or empty for none.
         font: CSS font family list.
         width: Of the picture, set by layout.
@@ -186,6 +187,7 @@ class Scene:
     samples: tuple[Edge, ...] = ()
     swatches: tuple[Box, ...] = ()
     direction: Direction = "LR"
+    wrap: bool = False
     background: str = "#ffffff"
     font: str = "Arial, Helvetica, 'Liberation Sans', sans-serif"
     width: float = 0.0

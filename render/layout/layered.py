@@ -15,6 +15,7 @@ from render.layout.packing import pack
 from render.layout.plate import Plate, lay_out
 from render.layout.routes import Run, join
 from render.layout.sheet import TWIN
+from render.layout.wrap import wrap
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,6 +60,8 @@ def _level(plan: Plan, level: Level) -> Plate:
     """Lays out a level: parts that are not connected each by itself, those that lines enter or leave as one."""
     parts = _parts(level)
     plates = [lay_out(plan, members, nets) for members, nets in parts]
+    if plan.scene.wrap:
+        plates = [wrap(plan, *part, plate) for part, plate in zip(parts, plates, strict=True)]
     return plates[0] if len(plates) == 1 else pack(plates, across=plan.across, gap=PART_GAP)
 
 

@@ -193,13 +193,17 @@ def join(parts: Iterable[Iterable[Run]]) -> list[Run]:
 def beziers(runs: Sequence[Run], shift: float = 0.0) -> list[Point]:
     """The start and three points for every cubic piece along `runs`, moved sideways by `shift` (seen along the flow).
 
-    Curves keep their distance from the unmoved ones: where they climb they are moved along the flow, too.
+    Curves keep their distance from the unmoved ones: where they climb they are moved along the flow, too. Where a line
+    turns back it is moved to the other side, so that it stays beside the unmoved one.
     """
     points: list[Point] = []
+    aside = shift
     for place, run in enumerate(runs):
-        start, end = (run.start, run.at + shift), (run.end, run.at + shift)
         if place:
-            points += _bend(runs[place - 1], run, shift)
+            turned = _forward(run) != _forward(runs[place - 1])
+            points += _bend(runs[place - 1], run, aside, -aside if turned else aside)
+            aside = -aside if turned else aside
+        start, end = (run.start, run.at + aside), (run.end, run.at + aside)
         points += [start] if not place else []
         if abs(run.end - run.start) > ROUNDING:
             third = (run.end - run.start) / 3
@@ -207,18 +211,22 @@ def beziers(runs: Sequence[Run], shift: float = 0.0) -> list[Point]:
     return points
 
 
-def _bend(run: Run, other: Run, shift: float) -> list[Point]:
-    """The piece between two runs without its start."""
+def _forward(run: Run) -> bool:
+    return run.end > run.start - ROUNDING
+
+
+def _bend(run: Run, other: Run, shift: float, after: float) -> list[Point]:
+    """The piece between two runs without its start; it is moved sideways by `shift` before it and by `after` behind."""
     length, climb = other.start - run.end, other.at - run.at
-    forward, onward = run.end > run.start - ROUNDING, other.end > other.start - ROUNDING
-    if forward and onward and length > 0:
+    if _forward(run) != _forward(other):
+        bulge = min(18.0, 8.0 + abs(climb) / 6) - 4 / 3 * shift * (1 if climb > 0 else -1)
+        bulge *= 1 if _forward(run) else -1
+        controls = (run.end + bulge, other.start + bulge)
+    elif _forward(run) and length > 0:
         lean = -shift * 4 / 3 * climb / (abs(climb) + length) if climb else 0.0
         lean = max(-length / 3, min(length / 3, lean))
         middle = run.end + length / 2 + lean
         controls = (middle, middle)
-    elif forward != onward:
-        bulge = (1 if forward else -1) * min(18.0, 8.0 + abs(climb) / 6)
-        controls = (run.end + bulge, other.start + bulge)
     else:
         controls = (run.end + length / 2, run.end + length / 2)
-    return [(controls[0], run.at + shift), (controls[1], other.at + shift), (other.start, other.at + shift)]
+    return [(controls[0], run.at + shift), (controls[1], other.at + after), (other.start, other.at + after)]

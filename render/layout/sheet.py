@@ -121,6 +121,7 @@ def stretch(plan: Plan, members: Sequence[int], nets: dict[Key, Net]) -> Sheet:
         turned=turned,
     )
     last = max(ranks, default=-1)
+    last += any(_labelled_on_its_way_out(net) and ranks[node[net.source]] == last for net in nets.values())
     for key, net in nets.items():
         _lay_trunk(plan, sheet, node, key, net, last)
         for target in net.targets:
@@ -176,6 +177,11 @@ def _leads(edges: Iterable[tuple[int, int]], tail: int, head: int) -> bool:
                 met.add(each)
                 stack.append(each)
     return head in met
+
+
+def _labelled_on_its_way_out(net: Net) -> bool:
+    """Whether a net bears its label although it only leaves: it goes on in the next column."""
+    return net.label is not None and list(net.targets) == [EXIT]
 
 
 def _with_room_for_labels(
@@ -249,7 +255,7 @@ def _lay_turned(plan: Plan, sheet: Sheet, node: dict[int, int], key: Key, net: N
 def _hold_label(plan: Plan, sheet: Sheet, key: Key, net: Net) -> None:
     """Makes a dummy of the net so large that its label fits beside the line."""
     assert net.label is not None
-    targets = [target for target in net.targets if target != EXIT]
+    targets = [target for target in net.targets if target != EXIT] or [EXIT]
     ahead = [target for target in targets if (key, target) not in sheet.turned]
     if ahead:
         chain = min((sheet.chains[key, target] for target in ahead), key=lambda each: each.passed)

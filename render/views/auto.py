@@ -12,7 +12,7 @@ from render.views import register
 from render.views.closing import close
 from render.views.collapse import collapse
 from render.views.fold import alike_once
-from render.views.prune import prune
+from render.views.prune import prune, prune_but_factories
 from render.views.roll import roll
 from render.views.subgraph import note
 from tracer.graph import Graph, Scope
@@ -38,9 +38,11 @@ def auto(graph: Graph, *, boxes: int = MAX_BOXES, every: bool = False) -> Graph:
     before = count_boxes(whole)
     if before <= boxes:
         return whole
-    whole = whole if every else alike_once(roll(whole))
-    closing = _closing_scopes(whole, _opened(_Tree.of(whole), boxes - _outside(whole)))
-    closed = prune(close(whole, closing))
+    made = prune_but_factories(collapse(graph))
+    made = made if every else alike_once(roll(made))
+    whole = prune(made)
+    closing = _closing_scopes(made, _opened(_Tree.of(made), boxes - _outside(made)))
+    closed = prune(close(made, closing))
     number = len({scope.id for scope in closing.values()})
     if not number or count_boxes(closed) >= count_boxes(whole):
         return whole

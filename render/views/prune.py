@@ -21,9 +21,14 @@ def prune(graph: Graph) -> Graph:
     result without a name becomes a constant that bears the name of the factory.
     """
     made = [node for node in graph.nodes if node.error is not None or not _prepares(graph, node)]
-    alive = _alive(graph, made)
-    kept = [node for node in made if node.id in alive]
+    kept = _used(graph, made)
     return replace(with_nodes(graph, kept), values=_constants_named(graph, kept))
+
+
+def prune_but_factories(graph: Graph) -> Graph:
+    """The same, but factories stay: of a module that is closed afterwards, what is made inside it is no input."""
+    made = [node for node in graph.nodes if node.error is not None or not node.inputs or not _prepares(graph, node)]
+    return with_nodes(graph, _used(graph, made))
 
 
 def _prepares(graph: Graph, node: Node) -> bool:
@@ -36,8 +41,8 @@ def _prepares(graph: Graph, node: Node) -> bool:
     return bool(kinds) and all(kind in _OUTSIDE for kind in kinds)
 
 
-def _alive(graph: Graph, nodes: list[Node]) -> set[int]:
-    """Ids of the nodes that lead to a result which is wanted: an output, or one the author named."""
+def _used(graph: Graph, nodes: list[Node]) -> list[Node]:
+    """The nodes that lead to a result which is wanted: an output, or one the author named; all where none does."""
     ends = {*graph.outputs, *(() if graph.loss is None else (graph.loss.id,))}
     used: set[int] = set()
     alive: set[int] = set()
@@ -47,7 +52,7 @@ def _alive(graph: Graph, nodes: list[Node]) -> set[int]:
         if wanted:
             alive.add(node.id)
             used.update(node.inputs)
-    return alive or {node.id for node in nodes}
+    return [node for node in nodes if node.id in alive] or nodes
 
 
 def _named(graph: Graph, value: int) -> bool:
