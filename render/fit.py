@@ -18,7 +18,7 @@ from render.page import Target, smallest
 from render.scene import Scene
 from render.views.auto import MAX_BOXES, auto, count_boxes
 from render.views.closing import close
-from render.views.fold import fold
+from render.views.fold import alike_once
 from render.views.levels import select
 from render.views.roll import roll
 from render.views.skip import skip
@@ -28,6 +28,7 @@ from tracer.graph import Graph, Scope
 _FEWER: Final = 0.8  # boxes of one try to those of the one before
 _BETTER: Final = 1.2  # how much larger the text must be for the figure to be turned
 _RANK_GAP, _BOX_GAP = 24.0, 16.0  # free beside a box, along and across the flow: less than layout ever leaves
+_LEAST: Final = 40.0  # sides of the smallest box there is, with some of the room around it
 _FULL: Final = 0.6  # of a page is covered by boxes at most; the rest is what the arrows need
 
 
@@ -46,7 +47,7 @@ def fitted(drawing: Drawing, *targets: Target) -> Drawing:
         RenderError: None fits; the message says what the user can do.
     """
     smaller = drawing
-    for smaller in _ladder(drawing):
+    for smaller in _ladder(drawing, max(targets, key=_most)):
         for target in targets:
             found = best(smaller, target)
             if found is not None:
@@ -67,7 +68,7 @@ def detailed(drawing: Drawing) -> Drawing:
     whole = _whole(drawing)
     if _is_chosen(drawing) or count_boxes(whole) <= MAX_BOXES:
         return replace(drawing, drawn=whole)
-    return replace(drawing, drawn=fold(roll(whole)))
+    return replace(drawing, drawn=alike_once(roll(whole)))
 
 
 def fits(drawing: Drawing, target: Target) -> bool:
@@ -109,10 +110,20 @@ def _turned(drawing: Drawing, target: Target) -> list[Drawing]:
     return [replace(drawing, page=target, options=replace(drawing.options, direction=each)) for each in directions]
 
 
-def _ladder(drawing: Drawing) -> Iterator[Drawing]:
-    """What can be drawn of the graph, from the most detail to the least."""
+def _ladder(drawing: Drawing, target: Target) -> Iterator[Drawing]:
+    """What can be drawn of the graph, from the most detail to the least, but for what has too many operations."""
     for view in _views(drawing):
-        yield from _trimmed(replace(drawing, drawn=view))
+        smaller = replace(drawing, drawn=view)
+        if len(view.nodes) <= _most(target):
+            yield from _trimmed(smaller)
+    if len(view.nodes) > _most(target):
+        yield smaller
+
+
+def _most(target: Target) -> float:
+    """How many operations can be drawn on a page, were they all as small as one can be."""
+    width, height = (side / target.scale for side in target.room)
+    return _FULL * width * height / (_LEAST * _LEAST)
 
 
 def _views(drawing: Drawing) -> Iterator[Graph]:
@@ -124,7 +135,7 @@ def _views(drawing: Drawing) -> Iterator[Graph]:
     yield whole
     if _is_chosen(drawing):
         return
-    once = fold(roll(whole))
+    once = alike_once(roll(whole))
     if once is not whole:
         yield once
     least = count = count_boxes(once)
@@ -170,7 +181,7 @@ def _whole(drawing: Drawing) -> Graph:
 
 
 def _trimmed(drawing: Drawing) -> Iterator[Drawing]:
-    """A drawing whole, then with one small thing after another left out: forms of a tensor, tensors, shapes."""
+    """A drawing whole, then with one thing after another left out: forms of a tensor, tensors, shapes, gradients."""
     yield _noted(drawing, ())
     options = drawing.options
     ways: list[tuple[Drawing, tuple[str, ...]]] = [(drawing, ())]
@@ -183,10 +194,11 @@ def _trimmed(drawing: Drawing) -> Iterator[Drawing]:
         ways = [(replace(way, options=options), (*told, "tensors are not drawn as boxes")) for way, told in ways]
         for way, told in ways:
             yield _noted(way, told)
-    if not {"shapes", "names"} & set(options.show):
-        way, told = ways[-1]
-        options = replace(options, hide=(*options.hide, "shapes"))
-        yield _noted(replace(way, options=options), (*told, "shapes are left out"))
+    way, told = ways[-1]
+    for item in ("shapes", "gradients"):
+        if item not in options.show and item not in options.hide:
+            options, told = replace(options, hide=(*options.hide, item)), (*told, f"{item} are left out")
+            yield _noted(replace(way, options=options), told)
 
 
 def _noted(drawing: Drawing, left_out: Sequence[str]) -> Drawing:

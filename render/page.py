@@ -241,7 +241,7 @@ def _scaled(scene: Scene, scale: float, most: float) -> Scene:
 
     def text(run: Text) -> Text:
         own = min(scale, most / run.size)
-        small = min(own, most / run.subscript_size) * run.subscript_size if run.subscript_size else 0.0
+        small = min(scale * run.subscript_size, most)
         return replace(
             run, size=round(own * run.size, 4), subscript_size=round(small, 4), width=round(own * run.width, 2)
         )

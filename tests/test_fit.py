@@ -14,6 +14,13 @@ from tests.geometry import problems, rect
 from tests.graphs import Sketch, rnn_cell
 from tracer.graph import Graph
 
+pytest.importorskip("torch")
+
+from tests.test_layout_graphs import graphs
+from tests.zoo import ZOO
+
+UNFIT = {"worker_threads", "integers_and_truth", "long_chain", "many_kinds_of_layers", "policy_gradient"}
+REAL = sorted(ZOO.keys() - UNFIT)[::6]  # too small a page for what is left out: nothing is to be closed there
 SLIDE = Target(40 / 3, 7.5, 12)
 COLUMN = Target(3.35, 9, 7, most=9, short=True)
 
@@ -72,6 +79,13 @@ def assert_inside(scene: Scene) -> None:
 @pytest.mark.parametrize("graph", [rnn_cell(), chain(3), model(2), model(12), Graph()], ids=lambda graph: graph.name)
 def test_figures_have_the_size_of_the_page_and_text_that_can_be_read(graph: Graph, target: Target) -> None:
     assert_fitted(fitted(draw(graph), target), target)
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_real_programs_fit_on_a_slide_and_on_paper(name: str) -> None:
+    for graph in graphs(ZOO[name]):
+        for target in (SLIDE, Target(7, 9, 7, 9, short=True)):
+            assert_fitted(fitted(draw(graph), target), target)
 
 
 def test_what_fits_is_drawn_whole_and_without_a_word() -> None:

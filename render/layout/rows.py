@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     Piece = tuple[Point, Point, Point, Point]  # of a cubic Bezier curve
 
-LANE: Final = 12.0  # between two lines that run on
-CLEAR: Final = 13.0  # between a row and the first of them
+LANE: Final = 10.0  # between two lines that run on
+CLEAR: Final = 11.0  # between a row and the first of them
 RADIUS: Final = 9.0  # of their corners
 BORDER: Final = 10.0  # between a cut and the border of a group there, and from border to border
 UNDER: Final = 14.0  # between what lies in a group and its border
