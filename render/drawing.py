@@ -38,6 +38,7 @@ class Drawing:
         drawn: What is drawn of the graph, where that is known better than the options say it (`render.fit`).
         part: The scene to place, where it is a part of a larger one (`render.split`).
         page: The page that the picture is to be as large as; None for one as large as the picture needs.
+        headed: Whether the title stands in the picture; a deck has a place of its own for it.
         told: What came up while the picture was made.
     """
 
@@ -47,6 +48,7 @@ class Drawing:
     drawn: Graph | None = None
     part: Scene | None = None
     page: Target | None = None
+    headed: bool = True
     told: list[str] = field(default_factory=list, init=False, repr=False, compare=False)
 
     @cached_property
@@ -127,7 +129,7 @@ class Drawing:
         """A placed scene with its title, legend, caption and notes."""
         theme, options = self.options.theme, self.options
         words = annotate.Words(
-            title=options.title,
+            title=options.title if self.headed else "",
             caption=options.caption,
             notes=self.captions,
             error=self.error,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from render.page import INCH, Target
@@ -81,5 +81,5 @@ def staged(drawing: Drawing, **asked: Any) -> tuple[Storyboard, Arrangement]:
         RenderError: As for `Drawing.storyboard`.
     """
     targets = {slide.figure.target: slide for slide in SLIDES}
-    board = drawing.storyboard(**asked, pages=tuple(targets))
+    board = replace(drawing, headed=False).storyboard(**asked, pages=tuple(targets))
     return board, targets[board.drawing.page] if board.drawing.page in targets else SLIDES[0]
