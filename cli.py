@@ -6,15 +6,17 @@ import contextlib
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar, Union
 
 import click
+from click.core import ParameterSource
 
 import demo_models
 import render as drawing
 import tracer
+from demo_models import lecture
 from render import files, formats
 from render.errors import RenderError, wrong_choice
 from render.layout import EngineMissing, LayoutTimeout
@@ -55,12 +57,14 @@ class Wish:
         open_it: Whether to open them.
         options: As for `render.draw`.
         own: Options of single formats; each file takes those that its format has.
+        given: Which of `options` the user wrote.
     """
 
     outs: tuple[Path, ...]
     open_it: bool
     options: dict[str, Any]
     own: dict[str, Any]
+    given: tuple[str, ...] = ()
 
     def checked(self, name: str) -> Wish:
         """The same with absolute paths (a script may change the folder), once it is sure that all of it is possible."""
@@ -75,7 +79,7 @@ class Wish:
             empty.render(name, **self.own_of(out))
         read = {"theme": empty.options.theme, "color_by": empty.options.color_by}
         options = {**self.options, **read}  # now: the script may change the folder
-        return Wish(tuple(out.absolute() for out in outs), self.open_it, options, self.own)
+        return replace(self, outs=tuple(out.absolute() for out in outs), options=options)
 
     @property
     def timed(self) -> bool:
@@ -101,7 +105,9 @@ def picture_options(command: _Command) -> _Command:
         options = {name: given.pop(name) for name in OPTIONS}
         own = {name: given.pop(name) for name in formats.options()}
         own = {name: value for name, value in own.items() if value is not None}
-        command(wish=Wish(outs, open_it, options, own), **given)
+        source = click.get_current_context().get_parameter_source
+        written = tuple(name for name in OPTIONS if source(name) is ParameterSource.COMMANDLINE)
+        command(wish=Wish(outs, open_it, options, own, written), **given)
 
     with_wish.__doc__, with_wish.__name__ = command.__doc__, command.__name__
     with_wish.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
@@ -229,6 +235,7 @@ def list_command(what: str) -> None:
         entries = {name: described_format(each) for name, each in formats.formats().items()}
     elif what == "demos":
         entries = {name: demo_models.about(name) for name in demo_models.available()}
+        entries[lecture.NAME] = "All of them in the order of the lecture, as one deck, in English or Russian."
     elif what == "views":
         entries = dict(row for each in views().values() for row in described_view(each))
     else:
@@ -260,11 +267,57 @@ def demo(name: str, wish: Wish) -> None:
     """Runs a demo model and draws it.
 
     The names are those of: graphtrace list demos
-    """
+
+    \b
+    Examples:
+      graphtrace demo softmax                        draws what a lecturer would show of it
+      graphtrace demo softmax -o softmax.html        tells it step by step, with code, tables and charts
+      graphtrace demo lecture -o lecture.html --lang ru
+    """  # noqa: D301
     with refusals():
-        if name not in demo_models.available():
-            raise wrong_choice("demo", name, demo_models.available())
-        draw_program(script.script(str(demo_models.available()[name])), (), wish, "first", False)
+        if name not in (*demo_models.available(), lecture.NAME):
+            raise wrong_choice("demo", name, (*demo_models.available(), lecture.NAME))
+        whole = name == lecture.NAME
+        parts = lecture.parts() if whole else (lecture.part(name),)
+        draw_demo(wish if wish.outs or not whole else replace(wish, outs=(Path("lecture.html"),)), name, parts)
+
+
+def draw_demo(wish: Wish, name: str, parts: Sequence[lecture.Part]) -> None:
+    """Runs demos, and writes what is shown of them: into a deck all of it, else each picture into a file of its own."""
+    wish = wish.checked(name)
+    pictures = [out for out in wish.outs if not tells(out, wish)]
+    if name == lecture.NAME and pictures:
+        raise Refused(f"{pictures[0].name}: the lecture is a deck of many pictures: write it as {', '.join(decks())}")
+    asked = {option: value for option, value in wish.options.items() if option in wish.given}
+    showings = []
+    for part in parts:
+        program = script.script(str(demo_models.available()[part.demo]))
+        outcome = script.run(program, (), select=part.select, keep=True)
+        exit_if_nothing(program, outcome, part.select)
+        if outcome.code:
+            sys.exit(outcome.code)
+        graphs, variables = outcome.recording.graphs, outcome.variables
+        say(described(graphs[0], outcome))
+        showings.append(lecture.Showing(part, graphs, variables, wish.own.get("lang", "en"), asked))
+    for out in wish.outs:
+        if tells(out, wish):
+            save(lecture.deck(showings, whole=name == lecture.NAME), out, wish)
+            continue
+        drawn = formats.for_path(out).mime.startswith(("image/", "application/pdf"))
+        shown = [*showings[0].pictures(charts=drawn)]
+        for called, picture in shown:
+            save(picture, out.with_name(called.join(formats.split(out))), wish)
+        tell(*(picture for _, picture in shown))
+
+
+def tells(out: Path, wish: Wish) -> bool:
+    """Whether a file is to hold a deck."""
+    return formats.for_path(out).deck and bool(wish.own.get("animate", True))
+
+
+def decks() -> list[str]:
+    """The suffixes of the formats that hold many pictures."""
+    return [found.suffixes[0] for found in formats.formats().values() if found.deck]
 
 
 def program_of(words: Sequence[str], module: str | None) -> tuple[script.Program, Sequence[str]]:
@@ -363,12 +416,21 @@ def write(graph: tracer.Graph, wish: Wish, numbered: str = "") -> None:
     for number, picture in enumerate(pictures, 1):
         which = numbered if len(pictures) == 1 else f"{numbered}-{number}"
         for out in wish.outs:
-            path = out.with_name(which.join(formats.split(out)))
-            with progress(f"drawing {path.name} ..."):
-                picture.save(path, **wish.own_of(out))
-            say(f"wrote {shown(path)}")
-            if wish.open_it:
-                click.launch(str(path))
+            save(picture, out.with_name(which.join(formats.split(out))), wish)
+    tell(*pictures)
+
+
+def save(picture: drawing.Drawing, path: Path, wish: Wish) -> None:
+    """Writes a picture into a file, and says so."""
+    with progress(f"drawing {path.name} ..."):
+        picture.save(path, **wish.own_of(path))
+    say(f"wrote {shown(path)}")
+    if wish.open_it:
+        click.launch(str(path))
+
+
+def tell(*pictures: drawing.Drawing) -> None:
+    """Says what a reader of the pictures should know."""
     for note in pictures[0].notes:
         if all(note in picture.notes for picture in pictures):  # not the number of each figure
             say(f"note: {note}")

@@ -76,7 +76,7 @@ def kernels(graph: torch.fx.Graph) -> list[str]:
 
 torch.manual_seed(0)
 rnn = RNN()
-sequence = [torch.randn(32, 10) for _ in range(3)]
+sequence = [torch.randn(32, 10) for _ in range(2)]
 
 # Dynamic: the graph is made as it runs.
 loss = rnn(sequence)
@@ -94,17 +94,21 @@ with BytesHeld() as held:
     loss = rnn(sequence)
     steps_of_forward = len(held.timeline)
     loss.backward()
+timeline, peak = held.timeline, max(held.timeline)
 plan = list(planned(captured.graph))
+planned_peak, kernels_run = max(plan), len(plan)
 launches = kernels(captured.graph)
-print(f"dynamic: {max(held.timeline):,} bytes at most, known when it is over")
-print(f"static:  {max(plan):,} bytes at most for forward, known before it runs")
-print(f"dynamic: {len(plan)} kernels in forward, one an operation")
-print(f"static:  {len(launches)} for a compiler that fuses: {', '.join(launches)}")
+fused = len(launches)
+print(f"dynamic: {peak:,} bytes at most, known when it is over")
+print(f"static:  {planned_peak:,} bytes at most for forward, known before it runs")
+print(f"dynamic: {kernels_run} kernels in forward, one an operation")
+print(f"static:  {fused} for a compiler that fuses: {', '.join(launches)}")
 
 # What each cannot do.
-longer = [torch.randn(32, 10) for _ in range(5)]
-print(f"dynamic: a sequence of 5 is a longer graph, loss {rnn(longer).item():.3f}")
+longer = [torch.randn(32, 10) for _ in range(3)]
+print(f"dynamic: a sequence of 3 is a longer graph, loss {rnn(longer).item():.3f}")
 try:
     static_rnn(longer)
 except Exception as error:
-    print(f"static:  a sequence of 5 is refused, {type(error).__name__}")
+    refusal = type(error).__name__
+    print(f"static:  a sequence of 3 is refused, {refusal}")

@@ -32,6 +32,7 @@ def digits(numbers: Tensor) -> str:
     return " ".join(f"{number:7.3f}" for number in numbers.tolist())
 
 
+results = []
 for logits in ([1000.0, 1001.0, 1002.0], [0.0, 1.0, 2.0], [0.0, 1.0, 1000.0]):
     print(f"z = {logits}\n{'':13}softmax(z)                    loss  its gradient")
     for way in (naive, shifted, log_softmax, torchs_own):
@@ -39,4 +40,6 @@ for logits in ([1000.0, 1001.0, 1002.0], [0.0, 1.0, 2.0], [0.0, 1.0, 1000.0]):
         log_p = way(z)
         loss = -log_p[0]
         loss.backward()
-        print(f"{way.__name__:<12}{digits(log_p.exp())}  {loss.item():8.3f}  {digits(z.grad)}")
+        p, gradient = digits(log_p.exp()), digits(z.grad)
+        print(f"{way.__name__:<12}{p}  {loss.item():8.3f}  {gradient}")
+        results.append((" ".join(f"{each:g}" for each in logits), way.__name__, p, f"{loss.item():.3f}", gradient))

@@ -10,6 +10,7 @@ from render import legend, text
 from render.page import moved
 from render.scene import Scene, Text
 from render.theme import Theme
+from render.words import Words as Language
 
 if TYPE_CHECKING:
     from render.scale import Scale
@@ -35,6 +36,7 @@ class Words:
         error: What failed and why, where something did.
         entries: Of the legend, after those of the arrows.
         scale: Of colours.
+        language: Of the words in the legend, by its two letters.
     """
 
     title: str = ""
@@ -43,6 +45,7 @@ class Words:
     error: str | None = None
     entries: Sequence[legend.Entry] = ()
     scale: Scale | None = None
+    language: str = "en"
 
 
 def annotate(scene: Scene, theme: Theme, words: Words) -> Scene:
@@ -54,7 +57,7 @@ def annotate(scene: Scene, theme: Theme, words: Words) -> Scene:
         words: What is said.
     """
     scaled = words.scale is not None and words.scale.title.text.startswith("|grad|")
-    entries = [*legend.arrows(scene, theme, norms=not scaled), *words.entries]
+    entries = [*legend.arrows(scene, theme, Language(words.language), norms=not scaled), *words.entries]
     title = _rows([words.title], _TITLE, theme.text, bold=True)
     below = _below(words, theme)
     width = _width(scene, entries, [*title, *below], words.scale)

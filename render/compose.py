@@ -34,6 +34,7 @@ MAX_DATA_BOXES: Final = 40  # more tensors and operations than this do not read 
 MAX_WRAPPED: Final = 300  # boxes of a picture that is looked at as a whole; larger ones are not broken into columns
 _GAP: Final = 36.0  # about what lies between two boxes
 MAX_LR_LENGTH: Final = 2100.0  # a longer way from input to output is drawn from top to bottom
+_MARKED: Final = 3.0  # border of what failed, and of where an infinity or no number first appears
 
 
 def compose(graph: Graph, options: Options, dims: Dims) -> tuple[Scene, Heat | None]:
@@ -287,19 +288,29 @@ class _Draft:
         if box.id not in self.boxes:
             self.boxes[box.id] = replace(box, order=len(self.boxes))
 
+    @cached_property
+    def _trouble(self) -> tuple[int | None, int | None]:
+        """The first result with an infinity or no number in it, and what made it."""
+        for node in self.graph.nodes:
+            for value in map(self.graph.value_by_id.__getitem__, node.outputs):
+                if node.phase == "forward" and value.data is not None and (value.data.nan or value.data.inf):
+                    return value.id, node.id
+        return None, None
+
     def _tensor(self, value: Value) -> Box:
         paint, lines = self._tensor_paint(value), self.words.tensor(value, self.readings.tensor(value))
         across = self.theme.records and len(lines) > 1
         width, height = sizing.record_size(lines) if across else sizing.tensor_size(lines, self.style)
         outline: Outline = "pill" if value.kind == "constant" else self.theme.outlines["tensor"]
+        troubled = value.id == self._trouble[0]
         return Box(
             id=f"v{value.id}",
             kind="tensor",
             lines=lines,
             outline=outline,
             fill=paint.fill,
-            stroke=paint.stroke,
-            stroke_width=paint.width,
+            stroke=self.theme.error if troubled else paint.stroke,
+            stroke_width=_MARKED if troubled else paint.width,
             double=self._is_loss(value) and not across,
             dashed=paint.dashed,
             across=across,
@@ -329,7 +340,8 @@ class _Draft:
         width, height = sizing.operation_size(lines, self.style)
         behind = STACK if stacked else 0.0
         failed, backward = node.error is not None, node.phase == "backward"
-        stroke = self.theme.error if failed else self.theme.gradient if backward else self.theme.operation.stroke
+        marked = failed or (node.id == self._trouble[1] and not any(map(self.is_drawn, node.outputs)))
+        stroke = self.theme.error if marked else self.theme.gradient if backward else self.theme.operation.stroke
         return Box(
             id=f"n{node.id}",
             kind="operation",
@@ -337,7 +349,7 @@ class _Draft:
             outline=self.theme.outlines["module" if is_closed_module(node) else "operation"],
             fill=self.theme.background if failed or backward else self._fill(node),
             stroke=stroke,
-            stroke_width=3.0 if failed else self.theme.operation.width,
+            stroke_width=_MARKED if marked else self.theme.operation.width,
             dashed=self.theme.operation.dashed,
             stacked=stacked,
             tooltip=tooltips.operation(self.graph, node),

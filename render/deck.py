@@ -89,6 +89,11 @@ class Still:
         return self.drawing.scene.description
 
     @property
+    def parts(self) -> tuple[Still]:
+        """Itself."""
+        return (self,)
+
+    @property
     def slides(self) -> tuple[Slide]:
         """The one."""
         theme = self.drawing.options.theme
@@ -104,10 +109,21 @@ class Deck:
     Attributes:
         board: The steps.
         plan: Where code, words and picture stand.
+        before: How many slides stand before it, where it is a part of something.
+        total: How many there are of the whole; 0 for its own.
+        dress: Colours of the page; None for those of the picture.
     """
 
     board: Storyboard
     plan: Arrangement
+    before: int = 0
+    total: int = 0
+    dress: Theme | None = None
+
+    @property
+    def parts(self) -> tuple[Deck]:
+        """Itself."""
+        return (self,)
 
     @property
     def title(self) -> str:
@@ -126,8 +142,8 @@ class Deck:
 
     @property
     def theme(self) -> Theme:
-        """Colours of page and picture."""
-        return self.board.drawing.options.theme
+        """Colours of the page."""
+        return self.dress or self.board.drawing.options.theme
 
     @property
     def accent(self) -> str:
@@ -154,8 +170,9 @@ class Deck:
         return Area(x, y, right - x, bottom - y)
 
     def _slide(self, number: int, step: Step) -> Slide:
-        title, total = text.elide(self.board.title, _MAX_TITLE), len(self.board.steps)
-        told = f"{self.board.words('step', number=number + 1, total=total)} · {step.title}"
+        title, total = text.elide(self.board.title, _MAX_TITLE), self.total or len(self.board.steps)
+        which = self.before + number + 1
+        told = f"{self.board.words('step', number=which, total=total)} · {step.title}"
         rows = [] if self._code is None else self._code.panels(number)
         said = self._said(step)
         blocks = [
@@ -166,7 +183,7 @@ class Deck:
         return Slide(
             title=f"{title} · {told}",
             notes=step.notes,
-            panels=(*self._progress(number + 1, total), *rows, *([self._note(step)] if said else [])),
+            panels=(*self._progress(which, total), *rows, *([self._note(step)] if said else [])),
             blocks=tuple(blocks),
             picture=self.board.frame(number, self.whole),
             whole=self.whole,
@@ -200,17 +217,44 @@ class Deck:
         return [Block("page_facts", inner, tuple((row,) for row in rows), pitch)] if rows else []
 
 
-def told(drawing: Drawing, **asked: Any) -> Deck:
-    """A drawing told step by step (options and errors as of `Drawing.storyboard`).
+@dataclass(frozen=True)
+class Decks:
+    """Decks one after the other, as one: a lecture.
+
+    Attributes:
+        title: Of the document.
+        parts: At least one.
+    """
+
+    title: str
+    parts: tuple[Deck, ...]
+
+    @property
+    def about(self) -> str:
+        """What they show, in a line."""
+        return "; ".join(dict.fromkeys(part.title for part in self.parts))
+
+    @cached_property
+    def slides(self) -> tuple[Slide, ...]:
+        """Of all of them."""
+        return tuple(slide for part in self.parts for slide in part.slides)
+
+
+def told(drawing: Drawing, **asked: Any) -> Deck | Decks:
+    """A drawing told step by step (options and errors as of `Drawing.storyboard`), or all parts of a lecture.
 
     Of the ways to draw it, the one is taken that has the most detail and yet is read on a slide.
     """
-    return Deck(*staged(drawing, **asked))
+    stages = [staged(part, **asked) for part in drawing.parts]
+    counts = [len(board.steps) for board, _ in stages]
+    theme = drawing.options.theme
+    parts = [Deck(*stage, sum(counts[:at]), sum(counts), theme) for at, stage in enumerate(stages)]
+    return parts[0] if len(parts) == 1 else Decks(text.clean(drawing.graph.name), tuple(parts))
 
 
 def still(drawing: Drawing) -> Still:
     """One slide with the whole picture of a drawing."""
-    return Still(replace(drawing, page=_WHOLE.target, headed=False))
+    return Still(replace(drawing, page=_WHOLE.target))
 
 
 def _stands(scene: Scene, area: Area) -> Scene:

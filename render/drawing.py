@@ -37,8 +37,8 @@ class Drawing:
         extra: Options of a single format (`scale` of PNG).
         drawn: What is drawn of the graph, where that is known better than the options say it (`render.fit`).
         part: The scene to place, where it is a part of a larger one (`render.split`).
+        lang: Of the words in the legend.
         page: The page that the picture is to be as large as; None for one as large as the picture needs.
-        headed: Whether the title stands in the picture; a deck has a place of its own for it.
         told: What came up while the picture was made.
     """
 
@@ -47,9 +47,14 @@ class Drawing:
     extra: Mapping[str, Any] = field(default_factory=dict)
     drawn: Graph | None = None
     part: Scene | None = None
+    lang: str = "en"
     page: Target | None = None
-    headed: bool = True
     told: list[str] = field(default_factory=list, init=False, repr=False, compare=False)
+
+    @property
+    def parts(self) -> tuple[Drawing, ...]:
+        """What a deck of it consists of, one after the other (a lecture has several)."""
+        return (self,)
 
     @cached_property
     def view(self) -> Graph:
@@ -129,12 +134,13 @@ class Drawing:
         """A placed scene with its title, legend, caption and notes."""
         theme, options = self.options.theme, self.options
         words = annotate.Words(
-            title=options.title if self.headed else "",
+            title=options.title,
             caption=options.caption,
             notes=self.captions,
             error=self.error,
             entries=[*self._widths(), *(legend.told(words, theme) for words in self.dims.legend())],
             scale=None if self.heat is None else self.heat.scale(),
+            language=self.lang,
         )
         return annotate.annotate(placed, theme, words)
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from render import text
-from render.families import DERIVATIVE
 from render.scene import Box, Edge, Label, Scene, Text
 from render.theme import Theme
+from render.words import Words
 
 SIZE: Final = 13.0
 ROW: Final = 22.0
@@ -81,24 +81,22 @@ class Placed:
         )
 
 
-def arrows(scene: Scene, theme: Theme, *, norms: bool = True) -> Iterator[Entry]:
+def arrows(scene: Scene, theme: Theme, say: Words, *, norms: bool = True) -> Iterator[Entry]:
     """One entry for each kind of arrow in use, and with `norms` for `|grad|` where a box says it."""
     plain = next((edge for edge in scene.edges if edge.kind == "value" and not edge.dashed), None)
     gradient = next((edge for edge in scene.edges if edge.kind == "gradient"), None)
     backward = next((edge for edge in scene.edges if edge.kind == "value" and edge.dashed), None)
-    words = "gradient" if backward is not None and backward.against else "value in backward"
+    words = "a gradient" if backward is not None and backward.against else "a value in backward"
     for edge, meaning, color in (
-        (plain, "value", theme.text),
-        (gradient, "gradient", theme.gradient_text),
+        (plain, "a value", theme.text),
+        (gradient, "a gradient", theme.gradient_text),
         (backward, words, theme.gradient_text),
     ):
         if edge is not None:
             edge = replace(edge, width=min(edge.width, _USUAL))
-            yield Entry(text.run(meaning, SIZE, color), edge)
-    if any(run.text.startswith(DERIVATIVE) for box in scene.boxes for line in box.lines for run in line):
-        yield told(f"{DERIVATIVE}f gradient through f", theme)
+            yield Entry(text.run(say(meaning), SIZE, color), edge)
     if norms and any(run.text.startswith("|grad|") for box in scene.boxes for line in box.lines for run in line):
-        yield told("|grad| norm of the gradient", theme)
+        yield told(f"|grad| {say('norm')}", theme)
 
 
 def told(words: str, theme: Theme) -> Entry:

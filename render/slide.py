@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from render.lecture import Page
 from render.page import INCH, Target
 
 if TYPE_CHECKING:
@@ -68,6 +69,9 @@ SLIDES: Final = (
     Arrangement("beside", Area(40, 108, 440, 420), Area(40, 544, 440, 142), Area(500, 104, 752, 586)),
     Arrangement("below", Area(40, 496, 690, 192), Area(750, 496, 490, 192), Area(24, 102, 1232, 384)),
 )
+_BELOW: Final = Area(40, 618, 1200, 72)
+ALONE: Final = Arrangement("alone", _BELOW, _BELOW, Area(24, 104, 1232, 506))  # a graph whose code is not known
+PAGE: Final = Arrangement("page", _BELOW, _BELOW, Area(24, 104, 1232, 586))  # of which nothing is said
 
 
 def staged(drawing: Drawing, **asked: Any) -> tuple[Storyboard, Arrangement]:
@@ -80,6 +84,8 @@ def staged(drawing: Drawing, **asked: Any) -> tuple[Storyboard, Arrangement]:
     Raises:
         RenderError: As for `Drawing.storyboard`.
     """
-    targets = {slide.figure.target: slide for slide in SLIDES}
-    board = replace(drawing, headed=False).storyboard(**asked, pages=tuple(targets))
-    return board, targets[board.drawing.page] if board.drawing.page in targets else SLIDES[0]
+    coded = any(scope.source for scope in drawing.graph.scopes)
+    slides = (PAGE,) if isinstance(drawing, Page) else SLIDES if coded else (ALONE,)
+    targets = {slide.figure.target: slide for slide in slides}
+    board = drawing.storyboard(**asked, pages=tuple(targets))
+    return board, targets[board.drawing.page] if board.drawing.page in targets else slides[0]

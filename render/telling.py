@@ -39,6 +39,7 @@ def tell(
     drawing: Drawing, *, by: By, motion: Motion, explain: bool, words: Words, pages: Sequence[Target]
 ) -> Storyboard:
     """The storyboard of a drawing (arguments as for `Drawing.storyboard`, checked)."""
+    drawing = replace(drawing, lang=words.lang)
     told = on_page(drawing, pages) if pages else readable(drawing)
     timeline = Timeline(told, outside=by in ("line", "timestep"))
     parts = gather(timeline, by)

@@ -141,7 +141,12 @@ def test_passes_lists_them(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     ("what", "names"),
-    [("formats", formats()), ("themes", themes()), ("views", views()), ("demos", demo_models.available())],
+    [
+        ("formats", formats()),
+        ("themes", themes()),
+        ("views", views()),
+        ("demos", (*demo_models.available(), "lecture")),
+    ],
 )
 def test_list_names_everything_with_its_help(what: str, names: object) -> None:
     lines = run("list", what).stdout.splitlines()

@@ -11,7 +11,7 @@ from render import code, text
 from render import deck as decks
 from render.deck import Deck, Slide
 from render.listing import Listing
-from render.slide import HEIGHT, WIDTH
+from render.slide import HEIGHT, SLIDES, WIDTH
 from render.theme import theme, themes
 from tests.graphs import GRAPHS, rnn_cell
 from tests.programs import run
@@ -92,11 +92,12 @@ def test_lines_that_build_nothing_are_dim(tmp_path: Path) -> None:
     assert all(run.color not in (theme("light").text, *("#5b2a86",)) for run in dim)
 
 
-def test_without_code_there_is_more_room_for_what_is_said() -> None:
+def test_without_code_there_is_more_room_for_the_picture() -> None:
     bare = deck(GRAPHS["square"]())
     assert bare.board.listings == ()
-    (said,) = {(each.width, each.height) for slide in bare.slides for each in slide.panels if each.id == "page_said"}
-    assert said[0] * said[1] > 2 * bare.plan.facts.width * bare.plan.facts.height
+    assert bare.plan.figure.width * bare.plan.figure.height > 1.3 * max(
+        each.figure.width * each.figure.height for each in SLIDES
+    )
     assert not any(panel.id == "page_panel" for slide in bare.slides for panel in slide.panels)
 
 
@@ -131,16 +132,12 @@ def test_a_listing_with_gaps_has_only_the_lines_that_are_known() -> None:
     assert {number: text.plain(line) for number, line in found.items()} == {3: "x = 1", 7: "y = x"}
 
 
-def test_a_long_line_takes_rows_and_ends_in_an_ellipsis_within_its_room() -> None:
-    (line,) = code.coloured(
-        Listing("x.py", {1: "  call(first, second, third, fourth, fifth, sixth)"}), theme("light"), 16.0
-    ).values()
-    rows = [text.plain(row) for row in code.wrapped(line, 200.0)]
-    assert [row.strip() for row in rows] == ["call(first,", "second, third,", "fourth, fifth…"]
-    assert [len(row) - len(row.lstrip()) for row in rows] == [2, 6, 6]
+def test_a_long_line_ends_in_an_ellipsis_within_its_room() -> None:
     (line,) = code.coloured(Listing("x.py", {1: "x = " + "损" * 3_000}), theme("light"), 16.0).values()
-    assert all(text.line_width(row) <= 200.0 for row in code.wrapped(line, 200.0))
-    assert code.wrapped(line, 20_000.0) == (line,)
+    clipped = code.clipped(line, 200.0, "#000000")
+    assert text.plain(clipped).endswith("…")
+    assert text.line_width(clipped) <= 200.0
+    assert code.clipped(clipped, 200.0, "#000000") == clipped
 
 
 @pytest.mark.parametrize("name", themes())

@@ -36,6 +36,7 @@ class Format:
         binary: Whether `write` gives bytes.
         help: One line on what it is for.
         write: Takes a Drawing and the format's own options, gives the file's content.
+        deck: Whether it writes all `parts` of a Drawing, one after the other.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Format:
     binary: bool
     help: str
     write: Write
+    deck: bool = False
 
     @property
     def options(self) -> Mapping[str, inspect.Parameter]:
@@ -78,12 +80,12 @@ _FOUND: dict[str, Format] = {}
 
 
 def register(
-    name: str, *, suffixes: tuple[str, ...], mime: str, help_text: str, binary: bool = False
+    name: str, *, suffixes: tuple[str, ...], mime: str, help_text: str, binary: bool = False, deck: bool = False
 ) -> Callable[[_Write], _Write]:
     """Decorates a function as the writer of a format (arguments as in `Format`)."""
 
     def add(write: _Write) -> _Write:
-        _FOUND[name] = Format(name, suffixes, mime, binary, help_text, write)
+        _FOUND[name] = Format(name, suffixes, mime, binary, help_text, write, deck)
         return write
 
     return add

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any, Final
 
@@ -38,6 +38,7 @@ _KEYS: Final = {
     suffixes=(".html", ".htm"),
     mime="text/html",
     help_text="deck in one file: the graph grows as the code runs, then gradients flow back",
+    deck=True,
 )
 def write(
     drawing: Drawing,
@@ -56,27 +57,34 @@ def write(
         motion: How it is told: build (boxes appear) or flow (all is there, pale until data reaches it).
         lang: Language of the words that are not the author's: en or ru.
     """
-    board, slide = staged(drawing, by=by, motion=motion, lang=lang)
+    stages = [staged(part, by=by, motion=motion, lang=lang) for part in drawing.parts]
+    first = stages[0][0]
     if not animate:
         picture = str(drawing.render("svg", embed=False))
-        return _page(board, f'<main style="padding:24px">{picture}</main>', "body{margin:0;background:var(--ground)}")
-    picture = spell(board.scene, parts=Parts())
-    prefix = picture.partition('aria-labelledby="')[2].partition("-")[0]
-    facts = {"steps": [_step(each) for each in board.steps], "prefix": prefix, "counted": _counted(board)}
+        return _page(first, f'<main style="padding:24px">{picture}</main>', "body{margin:0;background:var(--ground)}")
+    pictures = [spell(board.scene, parts=Parts()) for board, _ in stages]
+    facts = {
+        "steps": [_step(step, part) for part, (board, _) in enumerate(stages) for step in board.steps],
+        "prefixes": [picture.partition('aria-labelledby="')[2].partition("-")[0] for picture in pictures],
+        "counted": _counted(first, sum(len(board.steps) for board, _ in stages)),
+    }
     told = json.dumps(facts, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
-    body = "\n".join((*_slide(board, slide, picture), *_around(board)))
+    slides = (row for part, stage in enumerate(stages) for row in _slide(*stage, pictures[part], part))
+    body = "\n".join((*slides, *_around([board for board, _ in stages])))
     script = f'<script type="application/json" id="steps">{told}</script>\n<script>{html.part("deck.js")}</script>'
-    return _page(board, f"{body}\n{script}", html.part("deck.css") + _sizes(board, slide))
+    title = text.clean(drawing.graph.name) if len(stages) > 1 else ""
+    sizes = "".join(_sizes(*stage, part) for part, stage in enumerate(stages))
+    return _page(first, f"{body}\n{script}", html.part("deck.css") + sizes, title)
 
 
-def _page(board: Storyboard, body: str, style: str) -> str:
+def _page(board: Storyboard, body: str, style: str, title: str = "") -> str:
     colors = "".join(f"--{name}:{value};" for name, value in _colors(board.drawing.options.theme).items())
     code = "".join(f".code .{name}{{color:{value}}}" for name, value in _code(board).items())
     return (
         f'<!doctype html>\n<html lang="{board.lang}">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(board.title)}</title>\n<style>:root{{{colors}}}{style}{code}</style>\n</head>\n"
+        f"<title>{escape(title or board.title)}</title>\n<style>:root{{{colors}}}{style}{code}</style>\n</head>\n"
         f"<body>\n{body}\n</body>\n</html>\n"
     )
 
@@ -84,12 +92,14 @@ def _page(board: Storyboard, body: str, style: str) -> str:
 # What a deck consists of.
 
 
-def _slide(board: Storyboard, slide: Arrangement, picture: str) -> Iterator[str]:
-    yield f'<main class="slide {board.motion}">'
+def _slide(board: Storyboard, slide: Arrangement, picture: str, part: int) -> Iterator[str]:
+    yield f'<main class="slide part{part} {board.motion}"{" hidden" if part else ""}>'
     yield f'<header><h1>{escape(board.title)}</h1><p class="step" aria-live="polite"><span></span><b></b></p></header>'
-    yield f'<section class="code" aria-label="{escape(board.words("code"))}">'
-    yield from (_listing(board, number, listing) for number, listing in enumerate(board.listings))
-    yield f'</section>\n<section class="facts"></section>\n<figure class="figure">{picture}</figure>'
+    if board.listings:
+        yield f'<section class="code" aria-label="{escape(board.words("code"))}">'
+        yield from (_listing(board, number, listing) for number, listing in enumerate(board.listings))
+        yield "</section>"
+    yield f'<section class="facts"></section>\n<figure class="figure">{picture}</figure>'
     yield '<div class="bar"><i></i></div>'
     words = ((-1, "‹", "previous"), (1, "›", "next"), ("?", "?", "help"))
     buttons = "".join(
@@ -115,22 +125,28 @@ def _shown(words: str) -> str:
     return escape("".join(each if each == " " else text.clean(f"|{each}|")[1:-1] for each in words))
 
 
-def _around(board: Storyboard) -> Iterator[str]:
+def _around(boards: Sequence[Storyboard]) -> Iterator[str]:
+    board = boards[0]
     keys = "".join(f"<dt>{key}</dt><dd>{escape(board.words(does))}</dd>" for key, does in _KEYS.items())
-    remarks = "".join(f"<p>{escape(text.clean(each))}</p>" for each in board.remarks)
+    remarks = "".join(f"<p>{escape(text.clean(each))}</p>" for each in _remarks(boards))
     yield f'<aside id="notes" aria-label="{board.words("notes")}" hidden></aside>'
     yield f'<div id="help" role="dialog" aria-label="{board.words("help")}" hidden><dl>{keys}</dl>{remarks}</div>'
     yield '<div id="pages"></div>'
     yield f"<noscript>{escape(board.words('no script'))}</noscript>"
 
 
-def _counted(board: Storyboard) -> str:
-    return board.words("step", number="{number}", total=len(board.steps))
+def _remarks(boards: Sequence[Storyboard]) -> Iterable[str]:
+    return dict.fromkeys(remark for board in boards for remark in board.remarks)
 
 
-def _step(step: Step) -> dict[str, Any]:
+def _counted(board: Storyboard, total: int) -> str:
+    return board.words("step", number="{number}", total=total)
+
+
+def _step(step: Step, part: int) -> dict[str, Any]:
     """A step as the script reads it."""
     return {
+        "part": part,
         "kind": step.kind,
         "title": step.title,
         "shows": step.shows,
@@ -176,13 +192,13 @@ def _code(board: Storyboard) -> dict[str, str]:
     return dict(html.code_colors(board.drawing.options.theme))
 
 
-def _sizes(board: Storyboard, slide: Arrangement) -> str:
+def _sizes(board: Storyboard, slide: Arrangement, part: int) -> str:
     """Where the parts of the slide stand, and the size of code: as large as its longest line that builds lets it be."""
     areas = {"code": slide.code, "facts": slide.facts, "figure": slide.figure}
-    places = "".join(f".slide>.{name}{{{_place(area)}}}" for name, area in areas.items())
+    places = "".join(f".part{part}>.{name}{{{_place(area)}}}" for name, area in areas.items())
     longest = max(map(len, _building(board)), default=1)
     size = min(_LARGEST, max(TEXT, (slide.code.width - _GUTTER) / (_LETTER * max(longest, 1))))
-    return f"{places}.code{{--size:{round(size, 1):g}px}}"
+    return f"{places}.part{part}>.code{{--size:{round(size, 1):g}px}}"
 
 
 def _place(area: Area) -> str:

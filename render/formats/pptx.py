@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     mime="application/vnd.openxmlformats-officedocument.presentationml.presentation",
     help_text="deck of slides to edit, a step each: code, the graph as it grows, what is said",
     binary=True,
+    deck=True,
 )
 def write(
     drawing: Drawing,
@@ -41,5 +42,5 @@ def write(
     """
     asked = {"by": by, "motion": motion, "explain": explain, "lang": lang}
     shown = deck.told(drawing, **asked) if animate else deck.still(drawing)
-    pages = leaves(shown.slides, tag(lang))
+    pages = [leaf for part in shown.parts for leaf in leaves(part.slides, tag(lang))]
     return packed(pages, title=shown.title, subject=shown.about, lang=tag(lang), theme=drawing.options.theme)

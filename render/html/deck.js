@@ -1,15 +1,15 @@
 // Shows the steps of the deck one at a time. What appears when stands in #steps; nothing is fetched.
 (() => {
   "use strict";
-  const { steps, prefix, counted } = JSON.parse(document.getElementById("steps").textContent);
-  const slide = document.querySelector(".slide"), notes = document.getElementById("notes");
+  const { steps, prefixes, counted } = JSON.parse(document.getElementById("steps").textContent);
+  const slides = [...document.querySelectorAll(".slide")], notes = document.getElementById("notes");
   const help = document.getElementById("help"), pages = document.getElementById("pages");
-  const part = (root, id) => root.querySelector("#" + CSS.escape(prefix + "-" + id));
+  const find = (root, step, id) => root.querySelector("#" + CSS.escape(prefixes[step.part] + "-" + id));
   let now = 0;
 
   // Every element learns with which step it appears.
   steps.forEach((step, number) => step.shows.forEach(id => [id, id + "-label"].forEach(each => {
-    const element = part(slide, each);
+    const element = find(slides[step.part], step, each);
     if (!element) return;
     element.classList.add("el");
     element.classList.toggle("grad", each.endsWith("-grad"));
@@ -22,9 +22,9 @@
     ["forward", "backward", "update"].forEach(kind => root.classList.toggle(kind, kind === step.kind));
     root.querySelectorAll(".el").forEach(each => each.classList.toggle("on", each.dataset.at <= number));
     root.querySelectorAll(".lit").forEach(each => each.classList.remove("lit"));
-    step.lit.forEach(id => part(root, id)?.classList.add("lit"));
+    step.lit.forEach(id => find(root, step, id)?.classList.add("lit"));
     root.querySelectorAll(".updated").forEach(each => each.classList.remove("updated"));
-    step.updated.forEach(id => part(root, id)?.classList.add("updated"));
+    step.updated.forEach(id => find(root, step, id)?.classList.add("updated"));
     root.querySelector(".step span").textContent = counted.replace("{number}", number + 1) + " · ";
     root.querySelector(".step b").textContent = step.title;
     const facts = root.querySelector(".facts");
@@ -62,14 +62,16 @@
 
   const go = number => {
     now = Math.min(steps.length - 1, Math.max(0, number));
-    draw(slide, now);
+    slides.forEach((slide, number) => { slide.hidden = number !== steps[now].part; });
+    draw(slides[steps[now].part], now);
     notes.textContent = steps[now].notes;
     history.replaceState(null, "", "#" + (now + 1));
   };
   const asked = () => Math.round(Number(location.hash.slice(1)) || 1) - 1;
   const fit = () => {
     const scale = Math.min(innerWidth / 1280, innerHeight / 720);
-    slide.style.transform = `translate(${(innerWidth - 1280 * scale) / 2}px, ${(innerHeight - 720 * scale) / 2}px) scale(${scale})`;
+    const transform = `translate(${(innerWidth - 1280 * scale) / 2}px, ${(innerHeight - 720 * scale) / 2}px) scale(${scale})`;
+    slides.forEach(slide => { slide.style.transform = transform; });
   };
   const full = () => document.fullscreenElement ? document.exitFullscreen() : document.documentElement.requestFullscreen?.();
   const toggle = element => { element.hidden = !element.hidden; };
@@ -88,14 +90,13 @@
     event.preventDefault();
     act();
   });
-  slide.addEventListener("click", event => {
-    if (event.target.closest("button") || String(getSelection())) return;
-    go(now + (event.clientX < innerWidth / 4 ? -1 : 1));
-  });
+  const buttons = { "-1": () => go(now - 1), "1": () => go(now + 1), "?": () => toggle(help) };
+  slides.forEach(slide => slide.addEventListener("click", event => {
+    const button = event.target.closest("button");
+    if (button) buttons[button.dataset.go]();
+    else if (!String(getSelection())) go(now + (event.clientX < innerWidth / 4 ? -1 : 1));
+  }));
   help.addEventListener("click", () => toggle(help));
-  document.querySelector("[data-go='-1']").addEventListener("click", () => go(now - 1));
-  document.querySelector("[data-go='1']").addEventListener("click", () => go(now + 1));
-  document.querySelector("[data-go='?']").addEventListener("click", () => toggle(help));
   let from = null;
   addEventListener("touchstart", event => { from = event.touches.length === 1 ? event.touches[0] : null; }, { passive: true });
   addEventListener("touchend", event => {
@@ -108,11 +109,12 @@
   addEventListener("resize", fit);
 
   // On paper, a page for each step.
-  addEventListener("beforeprint", () => pages.replaceChildren(...steps.map((_, number) => {
-    const page = document.createElement("div"), copy = slide.cloneNode(true);
+  addEventListener("beforeprint", () => pages.replaceChildren(...steps.map((step, number) => {
+    const page = document.createElement("div"), copy = slides[step.part].cloneNode(true);
+    copy.hidden = false;
     page.className = "page";
     page.append(copy);
-    slide.parentElement.append(page);  // so that its lines have a height to scroll by
+    document.body.append(page);  // so that its lines have a height to scroll by
     draw(copy, number);
     return page;
   })));
