@@ -44,12 +44,14 @@ _FAMILY: Final = {name: family for family, names in _TABLE.items() for name in n
 # Views only pass a tensor on in another form; of these the hue says so, but hiding them would hide what happened.
 _MORE_THAN_VIEWS: Final = "cat stack concat concatenate hstack vstack repeat tile index_select gather flip roll clone"
 
+DERIVATIVE: Final = "∂"  # before the name of what an operation of backward differentiates
 _OPERATORS: Final = {"-": "−", "*": "×", "/": "÷", "neg": "−", "add": "+", "sub": "−", "mul": "×", "div": "÷"}
 
 
 @lru_cache(maxsize=1024)
 def family(op: str) -> Family:
-    """The family of an operation, whichever way it is written: `mm`, `relu_`, `MmBackward0`, `_softmax`."""
+    """The family of an operation, whichever way it is written: `mm`, `relu_`, `MmBackward0`, `_softmax`, `∂mm`."""
+    op = op.removeprefix(DERIVATIVE)
     if op.startswith("["):  # an index, spelled as the author wrote it
         return "view"
     first = op.partition(" · ")[0]  # of a chain that is drawn as one (`conv · norm · relu`)
@@ -66,8 +68,22 @@ def is_view(op: str) -> bool:
 
 
 def sign(op: str) -> str:
-    """The sign of an operator as it is drawn (`×` for the author's `*`); other names as they stand."""
+    """The sign of an operator as it is drawn (`×` for `*`, `∂×` in backward); other names as they stand."""
+    if op.startswith(DERIVATIVE):
+        return DERIVATIVE + sign(op.removeprefix(DERIVATIVE))
     return _OPERATORS.get(op, op)
+
+
+def derivative(op: str) -> str:
+    """What differentiates an operation, as students read it: `∂sum` for `sum` and for torch's `SumBackward0`."""
+    if op.startswith(DERIVATIVE):
+        return op
+    return DERIVATIVE + (_snake(op) if is_autograd(op) else op)
+
+
+def is_autograd(op: str) -> bool:
+    """Whether the operation bears the name of an autograd node, such as `SumBackward0`."""
+    return re.search(r"Backward\d*$", op) is not None
 
 
 def _snake(op: str) -> str:

@@ -44,7 +44,10 @@ class Groups:
         users = (*(() if producer is None else (producer,)), *readers)
         if not users:
             return None
-        path = _common([self._paths[node.id] for node in users])
+        paths = [self._paths[node.id] for node in users]
+        # What is made in a group and read there stays in it, or its line would lead out and back.
+        near = paths if producer is None or not readers else max(([paths[0], each] for each in paths[1:]), key=_shared)
+        path = _common(near)
         if value in self._carried and producer is not None:  # what a loop hands on stays in it, whoever else reads it
             return _innermost(self._open_path(self._carried[value]))
         if producer is None or not readers:
@@ -163,6 +166,10 @@ class Groups:
 
 def _innermost(path: Path) -> str | None:
     return f"s{path[-1]}" if path else None
+
+
+def _shared(paths: Sequence[Path]) -> int:
+    return len(_common(paths))
 
 
 def _common(paths: Sequence[Path]) -> Path:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from render import text
+from render.families import DERIVATIVE
 from render.scene import Box, Edge, Label, Scene, Text
 from render.theme import Theme
 from render.words import Words
@@ -95,6 +96,8 @@ def arrows(scene: Scene, theme: Theme, say: Words, *, norms: bool = True) -> Ite
         if edge is not None:
             edge = replace(edge, width=min(edge.width, _USUAL))
             yield Entry(text.run(say(meaning), SIZE, color), edge)
+    if any(run.text.startswith(DERIVATIVE) for box in scene.boxes for line in box.lines for run in line):
+        yield told(f"{DERIVATIVE}f gradient through f", theme)
     if norms and any(run.text.startswith("|grad|") for box in scene.boxes for line in box.lines for run in line):
         yield told(f"|grad| {say('norm')}", theme)
 

@@ -11,7 +11,7 @@ from render import draw
 from render.scene import Scene
 from render.views.backward import backward
 from tests.geometry import problems
-from tests.graphs import Sketch, rnn_cell, square
+from tests.graphs import Sketch, mlp, rnn_cell, square
 from tracer.graph import Graph
 
 
@@ -45,15 +45,13 @@ def test_each_operation_has_one_opposite_in_mirrored_order() -> None:
     graph = draw(chained(), view="backward").view
     forward = [node for node in graph.nodes if node.phase == "forward"]
     opposite = [node for node in graph.nodes if node.forward is not None]
-    assert [node.op for node in opposite] == ["SumBackward0", "AddBackward0", "ExpBackward0", "@ backward"]
+    assert [node.op for node in opposite] == ["∂sum", "∂+", "∂exp", "∂@"]
     assert [node.forward for node in opposite] == [node.id for node in reversed(forward)]
 
 
 def test_gradients_meet_without_a_box_and_are_collected_in_the_parameter() -> None:
     graph = draw(chained(), view="backward").view
-    add, exp, mm = (
-        next(node for node in graph.nodes if node.op == op) for op in ("AddBackward0", "ExpBackward0", "@ backward")
-    )
+    add, exp, mm = (next(node for node in graph.nodes if node.op == op) for op in ("∂+", "∂exp", "∂@"))
     assert exp.inputs[:2] == add.outputs
     assert exp.outputs[0] in mm.inputs
     assert not any("Accumulate" in node.op for node in graph.nodes)
@@ -61,7 +59,7 @@ def test_gradients_meet_without_a_box_and_are_collected_in_the_parameter() -> No
 
 def test_backward_lies_in_the_module_of_forward() -> None:
     graph = draw(chained(), view="backward").view
-    exp = next(node for node in graph.nodes if node.op == "ExpBackward0")
+    exp = next(node for node in graph.nodes if node.op == "∂exp")
     assert [scope.name for scope in graph.path(exp.scope)] == ["exp", "ExpBackward0"]
 
 
@@ -81,16 +79,16 @@ def test_the_two_are_drawn_side_by_side_and_gradients_run_the_other_way(directio
     words, boxes = by_words(scene), {box.id: box for box in scene.boxes}
     along = (lambda box: box.x) if direction == "LR" else (lambda box: box.y)
     gradients = [(words[edge.tail], words[edge.head]) for edge in scene.edges if edge.against]
-    assert ("SumBackward0", "AddBackward0") in gradients
-    assert ("@ backward", "W") in gradients
+    assert ("∂sum", "∂+") in gradients
+    assert ("∂@", "W") in gradients
     assert all(along(boxes[edge.head]) < along(boxes[edge.tail]) for edge in scene.edges if edge.against)
     assert not any(edge.kind == "gradient" for edge in scene.edges)
     pairs: dict[str | None, list[str]] = {}
     for box in scene.boxes:
         if box.kind == "operation":
             pairs.setdefault(box.group, []).append(words[box.id])
-    assert ["@", "@ backward"] in pairs.values()
-    assert ["exp", "ExpBackward0"] in pairs.values()
+    assert ["@", "∂@"] in pairs.values()
+    assert ["exp", "∂exp"] in pairs.values()
 
 
 def test_what_runs_against_the_flow_is_a_gradient_in_the_legend() -> None:
@@ -117,9 +115,39 @@ def test_a_real_program(tmp_path: Path) -> None:
         """,
     )
     graph = draw(recording.graphs[0], view="backward").view
-    cells = [node for node in graph.nodes if node.op == "rnn_tanh_cell backward"]
+    cells = [node for node in graph.nodes if node.op == "∂rnn_tanh_cell"]
     assert len(cells) == 5
     for later, earlier in itertools.pairwise(cells):  # only the state: no sums of the gradients of weights
         read = [graph.producer[value].id for value in earlier.inputs if value in later.outputs]
         assert read == [later.id]
     assert problems(draw(recording.graphs[0], view="backward").scene) == []
+
+
+def test_words_say_what_is_differentiated_except_in_the_graph_of_autograd() -> None:
+    said = set(by_words(draw(rnn_cell(), view="backward").composed).values())
+    assert {"∂tanh", "∂sum"} <= said
+    assert not any("Backward" in words for words in said)
+    assert "TanhBackward0" in set(by_words(draw(rnn_cell(), view="autograd").composed).values())
+
+
+def test_the_graph_of_autograd_names_leaves_and_shapes() -> None:
+    scene = draw(mlp(), view="autograd", style="operations").composed
+    lines = [["".join(run.text for run in line) for line in box.lines] for box in scene.boxes]
+    assert ["AccumulateGrad", "fc1.weight · 32×64", "|grad| 0.21"] in lines
+    assert "64×32" in [edge.label.text for edge in scene.edges if edge.label is not None]
+
+
+def test_what_a_loop_makes_and_reads_stays_in_it() -> None:
+    s = Sketch()
+    h = s.value("h0", (2,), kind="input")
+    for _ in range(3):
+        made, turned = s.value("next_h", (2,)), s.value("h", (2,))
+        s.call("tanh", [h], [made], line=3)
+        s.call("t", [made], [turned], line=4)
+        h = turned
+    end = s.value("out")
+    s.call("sum", [made], [end], line=5)
+    scene = draw(s.graph(outputs=(end,)), view="roll", style="data").scene
+    (box,) = (box for box in scene.boxes if box.lines and box.lines[0][0].text == "next_h")
+    assert box.group is not None
+    assert problems(scene) == []

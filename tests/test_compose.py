@@ -238,7 +238,7 @@ def test_deep_graphs_run_from_top_to_bottom() -> None:
         ({"hide": "values"}, "loss", "−2.45"),
         ({"show": "dtypes"}, "1×10 · float32", "1×10"),
         ({"show": "source"}, "cell.py:6", None),
-        ({"show": ["backward"]}, "TanhBackward0", None),
+        ({"show": ["backward"]}, "∂tanh", None),
     ],
 )
 def test_items_are_shown_and_hidden(options: dict[str, object], there: str, gone: str | None) -> None:

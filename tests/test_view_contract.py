@@ -6,10 +6,14 @@ import itertools
 from collections.abc import Callable
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from render import draw
+from render import RenderError, draw
+from render.options import STYLES
 from render.views import asking, get, views
-from tests.graphs import GRAPHS, chain, empty, residual_net, rnn_cell
+from tests.geometry import problems
+from tests.graphs import GRAPHS, chain, empty, failed, mlp, residual_net, rnn_cell, shared
 from tracer.graph import Graph
 
 NAMES = tuple(views())
@@ -48,6 +52,27 @@ def test_a_view_gives_a_sound_graph_always_the_same_and_leaves_its_argument_alon
 def test_a_view_composes_with_every_other(first: str, then: str, build: Callable[[], Graph]) -> None:
     assert_sound(get(then).apply(get(first).apply(build())))
     assert draw(build(), view=[first, then]).composed.boxes
+
+
+WISHES = (
+    *NAMES, "collapse:to=modules", "collapse:to=kernels", "collapse:depth=0", "collapse:depth=1", "auto:boxes=3",
+    "fold:pattern=none", "fold:pattern=conv+norm", "fold:least=3", "roll:turns=3", "time:steps=2", "focus:hops=0",
+    "phase:keep=forward,keep=backward", "phase:keep=backward",
+)  # fmt: skip
+BUILDS = (rnn_cell, lambda: residual_net(3), lambda: chain(5), mlp, shared, failed)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(BUILDS), st.lists(st.sampled_from(WISHES), min_size=2, max_size=3), st.sampled_from(STYLES))
+def test_views_with_options_compose_and_are_placed_soundly(
+    build: Callable[[], Graph], wishes: list[str], style: str
+) -> None:
+    try:
+        drawing = draw(build(), view=wishes, style=style)
+        assert_sound(drawing.view)
+    except RenderError:  # a rule that fits nothing there, say
+        return
+    assert problems(drawing.scene) == []
 
 
 @pytest.mark.parametrize("name", NAMES)

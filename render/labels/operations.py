@@ -8,10 +8,11 @@ from pathlib import PurePath
 from typing import Final
 
 from render import text
-from render.families import sign
+from render.families import derivative, is_autograd, sign
 from render.labels.modules import module_name, repetition, short_name
 from render.labels.words import DETAIL_SIZE, NAME_SIZE, Lines, Words, scalar
 from render.scene import Text
+from render.views.autograd import ACCUMULATE
 from render.views.closing import is_closed_module
 from render.views.merging import alike, turns
 from tracer.graph import Node, Scope, Value
@@ -105,7 +106,7 @@ class OperationWords(Words):
     def _module_title(self, node: Node) -> str:
         scope = self._scope(node)
         name = short_name(scope) if scope is not None else text.clean(node.op)
-        return f"{name} backward" if node.phase == "backward" else name
+        return derivative(name) if node.phase == "backward" else name
 
     def _details(self, node: Node) -> list[str]:
         found = []
@@ -119,6 +120,8 @@ class OperationWords(Words):
                 each = " each" if scope is not None and alike(scope) else ""
                 found.append(f"{text.count(node.attrs['parameters'])}{each}")
             return found
+        if node.op == ACCUMULATE and "params" not in self.items and node.inputs:
+            return [self._leaf(node.inputs[0])]
         operation = " ".join(self._signed(node))
         words = [] if operation == self._title(node) else [operation]
         if "constants" in self.items:
@@ -129,9 +132,18 @@ class OperationWords(Words):
             found += [text.count(folded)] if folded else []
         return found
 
+    def _leaf(self, value_id: int) -> str:
+        """Name and shape of the parameter that a gradient is collected in, where it has no box of its own."""
+        name = self.names.get(value_id, "") if "names" in self.items else ""
+        shape = self.dims.shape(self._value(value_id).shape) if "shapes" in self.items else ""
+        return " · ".join(word for word in (name, shape) if word)
+
     def _signed(self, node: Node) -> list[str]:
         """The operation's sign or name, with the number that the author wrote beside it on its side."""
-        shown = sign(text.clean(node.op)) or "operation"
+        name = text.clean(node.op)
+        if node.phase == "backward" and is_autograd(name):
+            name = derivative(name)
+        shown = sign(name) or "operation"
         if "constants" not in self.items:
             return [shown]
         left, right = self.inline_constants(node)

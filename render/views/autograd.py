@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from render.views import register
-from render.views.subgraph import with_nodes
+from render.views.subgraph import note, with_nodes
 from tracer.graph import Graph, Node, Value
 
 ACCUMULATE: str = "AccumulateGrad"
 
 
-@register("autograd", help_text="the graph that backward walks: one operation for each autograd node")
+@register("autograd", help_text="the graph that backward walks: one operation for each autograd node", level=True)
 def autograd(graph: Graph) -> Graph:
     """The graph of the autograd nodes that the forward pass left behind.
 
@@ -23,6 +23,8 @@ def autograd(graph: Graph) -> Graph:
     """
     through = _bypass(graph)
     owners = [node for node in graph.nodes if node.phase == "forward" and "grad_fn" in node.attrs]
+    if graph.nodes and not owners:
+        return note(graph, "there is no autograd graph to draw: no gradient can flow")
     named = [replace(node, op=str(node.attrs["grad_fn"]), inputs=_expand(node.inputs, through)) for node in owners]
     return _with_leaves(with_nodes(graph, named))
 

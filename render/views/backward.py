@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from render.families import derivative
 from render.views import register
 from render.views.closing import is_closed_module
 from render.views.subgraph import note, with_nodes
@@ -78,9 +79,20 @@ def _merged(graph: Graph, forward: Node, part: list[Node], instead: Mapping[int,
     shapes = [graph.value_by_id[value].shape for value in forward.outputs if _is_handed_on(graph, value)]
     gradients = [value for value in read if value in graph.producer and graph.producer[value].phase == "backward"]
     fitting = [value for value in gradients if graph.value_by_id[value].shape in shapes] or gradients
+    makers: dict[int, int] = {}  # of all that stands for one operation's backward, the first; the rest say the same
+    fitting = [
+        value
+        for value in fitting
+        if makers.setdefault(_differentiated(graph, value), graph.producer[value].id) == graph.producer[value].id
+    ]
     inputs = tuple(value for value in read if value in fitting or value not in gradients)
-    whole = len(part) > 1 or is_closed_module(forward)
-    return replace(part[0], op=f"{forward.op} backward" if whole else part[0].op, inputs=inputs, outputs=tuple(outputs))
+    return replace(part[0], op=derivative(forward.op), inputs=inputs, outputs=tuple(outputs))
+
+
+def _differentiated(graph: Graph, gradient: int) -> int:
+    """The forward operation that what made a gradient differentiates; itself, where it differentiates none."""
+    maker = graph.producer[gradient]
+    return maker.id if maker.forward is None else maker.forward
 
 
 def _is_handed_on(graph: Graph, value: int) -> bool:
