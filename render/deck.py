@@ -254,7 +254,7 @@ def told(drawing: Drawing, **asked: Any) -> Deck | Decks:
 
 def still(drawing: Drawing) -> Still:
     """One slide with the whole picture of a drawing."""
-    return Still(replace(drawing, page=_WHOLE.target))
+    return Still(replace(drawing, page=_WHOLE.target, headed=False))
 
 
 def _stands(scene: Scene, area: Area) -> Scene:

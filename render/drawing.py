@@ -39,6 +39,7 @@ class Drawing:
         part: The scene to place, where it is a part of a larger one (`render.split`).
         lang: Of the words in the legend.
         page: The page that the picture is to be as large as; None for one as large as the picture needs.
+        headed: Whether the title stands in the picture; a deck has a place of its own for it.
         told: What came up while the picture was made.
     """
 
@@ -49,6 +50,7 @@ class Drawing:
     part: Scene | None = None
     lang: str = "en"
     page: Target | None = None
+    headed: bool = True
     told: list[str] = field(default_factory=list, init=False, repr=False, compare=False)
 
     @property
@@ -134,7 +136,7 @@ class Drawing:
         """A placed scene with its title, legend, caption and notes."""
         theme, options = self.options.theme, self.options
         words = annotate.Words(
-            title=options.title,
+            title=options.title if self.headed else "",
             caption=options.caption,
             notes=self.captions,
             error=self.error,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from render.lecture import Page
@@ -87,5 +87,5 @@ def staged(drawing: Drawing, **asked: Any) -> tuple[Storyboard, Arrangement]:
     coded = any(scope.source for scope in drawing.graph.scopes)
     slides = (PAGE,) if isinstance(drawing, Page) else SLIDES if coded else (ALONE,)
     targets = {slide.figure.target: slide for slide in slides}
-    board = drawing.storyboard(**asked, pages=tuple(targets))
+    board = replace(drawing, headed=False).storyboard(**asked, pages=tuple(targets))
     return board, targets[board.drawing.page] if board.drawing.page in targets else slides[0]

@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from render import RenderError, draw, render, text
+from render import RenderError, deck, draw, render, text
 from render.annotate import READABLE
 from render.scene import Scene
 from tests.geometry import problems
@@ -59,6 +59,13 @@ def test_every_format_has_title_and_caption(name: str) -> None:
         return
     assert "Заголовок" in out or "char{1047}\\graphtracechar{1072}" in out
     assert "Подпись" in out or "char{1055}\\graphtracechar{1086}" in out or name == "mermaid"
+
+
+def test_a_slide_has_its_title_once() -> None:
+    (slide,) = deck.still(draw(rnn_cell(), title="The cell", caption="One step.")).slides
+    words = lines(slide.scene)
+    assert words.count("The cell") == 1
+    assert words.count("One step.") == 1
 
 
 def test_the_document_is_named_and_described() -> None:
