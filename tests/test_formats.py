@@ -23,6 +23,7 @@ from tests.graphs import GRAPHS, HOSTILE, chain, mlp, residual_net, rnn_cell, sq
 from tracer.graph import Graph, load
 
 SVG = "{http://www.w3.org/2000/svg}"
+FILMS = ("apng", "gif", "mp4")  # whose frames take long to draw: two graphs will do
 needs_dot = pytest.mark.skipif(shutil.which("dot") is None, reason="Graphviz is not installed")
 every_graph = pytest.mark.parametrize("build", GRAPHS.values(), ids=GRAPHS)
 
@@ -35,12 +36,20 @@ def svg(graph: Graph, **options: object) -> str:
 
 
 @every_graph
-@pytest.mark.parametrize("name", formats())
+@pytest.mark.parametrize("name", [name for name in formats() if name not in FILMS])
 def test_a_format_writes_every_graph_the_same_way_twice(name: str, build: Callable[[], Graph]) -> None:
     first, second = render.render(build(), name), render.render(build(), name)
     assert first == second
     assert isinstance(first, bytes if formats()[name].binary else str)
     assert first
+
+
+@pytest.mark.parametrize("build", [GRAPHS["empty"], GRAPHS["hostile"]], ids=["empty", "hostile"])
+@pytest.mark.parametrize("name", FILMS)
+def test_films_are_the_same_twice_and_stand_anything(name: str, build: Callable[[], Graph]) -> None:
+    if name == "mp4" and shutil.which("ffmpeg") is None:
+        pytest.skip("ffmpeg is not installed")
+    assert render.render(build(), name) == render.render(build(), name)
 
 
 @pytest.mark.parametrize("name", [name for name, each in formats().items() if not each.binary and name != "json"])

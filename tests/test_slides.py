@@ -132,12 +132,16 @@ def test_a_listing_with_gaps_has_only_the_lines_that_are_known() -> None:
     assert {number: text.plain(line) for number, line in found.items()} == {3: "x = 1", 7: "y = x"}
 
 
-def test_a_long_line_ends_in_an_ellipsis_within_its_room() -> None:
+def test_a_long_line_takes_rows_and_ends_in_an_ellipsis_within_its_room() -> None:
+    (line,) = code.coloured(
+        Listing("x.py", {1: "  call(first, second, third, fourth, fifth, sixth)"}), theme("light"), 16.0
+    ).values()
+    rows = [text.plain(row) for row in code.wrapped(line, 200.0)]
+    assert [row.strip() for row in rows] == ["call(first,", "second, third,", "fourth, fifth…"]
+    assert [len(row) - len(row.lstrip()) for row in rows] == [2, 6, 6]
     (line,) = code.coloured(Listing("x.py", {1: "x = " + "损" * 3_000}), theme("light"), 16.0).values()
-    clipped = code.clipped(line, 200.0, "#000000")
-    assert text.plain(clipped).endswith("…")
-    assert text.line_width(clipped) <= 200.0
-    assert code.clipped(clipped, 200.0, "#000000") == clipped
+    assert all(text.line_width(row) <= 200.0 for row in code.wrapped(line, 200.0))
+    assert code.wrapped(line, 20_000.0) == (line,)
 
 
 @pytest.mark.parametrize("name", themes())

@@ -50,7 +50,7 @@ def write(
         raise RenderError(f"dpi={dpi:g} and scale={scale:g} contradict each other: leave one out")
     if dpi is not None:
         scale = dpi / _DPI
-    return _pixels(drawing.scene, _fitting(drawing.scene) if scale is None else scale, transparent)
+    return pixels(drawing.scene, _fitting(drawing.scene) if scale is None else scale, transparent)
 
 
 def _fitting(scene: Scene) -> float:
@@ -64,10 +64,15 @@ def _is_positive(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < math.inf
 
 
-def _pixels(scene: Scene, scale: float, transparent: bool) -> bytes:
-    pixels = scene.width * scene.height * scale**2
-    if pixels > MAX_PIXELS:
-        raise RenderError(_too_large(pixels, scale))
+def pixels(scene: Scene, scale: float, transparent: bool) -> bytes:
+    """A scene as a PNG file, `scale` times as many pixels wide as it is; without its background if `transparent`.
+
+    Raises:
+        RenderError: It would have more than 40 million pixels.
+    """
+    count = scene.width * scene.height * scale**2
+    if count > MAX_PIXELS:
+        raise RenderError(_too_large(count, scale))
     import resvg_py
 
     background = "" if transparent else scene.background

@@ -16,6 +16,7 @@ Axis = Literal["across", "down"]
 STRAIGHT: Final = 2.5  # pixels that a way may lie off the straight line between its ends
 _NEAR: Final = 10.0  # pixels that a connector may lie off the way that it stands for
 _ROOM: Final = 64.0  # pixels that a curve between knots gets; LibreOffice leads shorter ones round the boxes
+_CORNER: Final = 30.0  # pixels across a round corner that connectors may turn squarely
 _SAMPLES: Final = 12  # points of a curve that are compared
 
 
@@ -52,13 +53,24 @@ def spans(edge: Edge) -> tuple[Span, ...]:
     way: list[Piece] = [(start, *rest) for start, rest in zip(starts, pieces(edge))]
     way[-1] = (*way[-1][:3], point)
     found: list[Span] = []
+    for stretch in _stretches(way):
+        row = _followed(stretch)
+        if not row:
+            return ()
+        found += row
+    return tuple(found)
+
+
+def _followed(way: Sequence[Piece]) -> list[Span]:
+    """As few connectors as follow a way without corners; none where none do."""
+    found: list[Span] = []
     while way:
         count, span = next(((n, s) for n in range(len(way), 0, -1) if (s := _fitting(way[:n]))), (0, None))
         if span is None:
-            return ()
+            return []
         found.append(span)
         way = way[count:]
-    return tuple(_eased(found))
+    return _eased(found)
 
 
 def _eased(row: Sequence[Span]) -> list[Span]:
@@ -79,6 +91,33 @@ def _eased(row: Sequence[Span]) -> list[Span]:
 
 def _shifted(point: Point, axis: int, by: float) -> Point:
     return (point[0] + by, point[1]) if axis == 0 else (point[0], point[1] + by)
+
+
+def _stretches(way: Sequence[Piece]) -> list[list[Piece]]:
+    """The way cut at its small round corners, which connectors turn squarely."""
+    found: list[list[Piece]] = [[]]
+    for piece in way:
+        corner = _corner(piece)
+        if corner is None:
+            found[-1].append(piece)
+        else:
+            found[-1].append(_line(piece[0], corner))
+            found.append([_line(corner, piece[3])])
+    return found
+
+
+def _corner(piece: Piece) -> Point | None:
+    """Where a small round corner would be if it were square; None for any other piece."""
+    start, leaving, arriving, end = piece
+    if math.dist(start, end) <= _CORNER and min(abs(end[0] - start[0]), abs(end[1] - start[1])) > STRAIGHT:
+        for corner, first, second in (((end[0], start[1]), 1, 0), ((start[0], end[1]), 0, 1)):
+            if abs(leaving[first] - start[first]) < 0.1 and abs(arriving[second] - end[second]) < 0.1:
+                return corner
+    return None
+
+
+def _line(start: Point, end: Point) -> Piece:
+    return start, start, end, end
 
 
 def _fitting(way: Sequence[Piece]) -> Span | None:

@@ -1,0 +1,70 @@
+"""Films: the slides of a deck as pictures of pixels, one after the other."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, Final
+
+from render.errors import RenderError
+from render.formats.png import pixels
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from render.deck import Deck
+
+HOLD: Final = 4.0  # seconds that the last slide stays at least
+_COLORS: Final = 256  # of a palette
+_SHORTEST: Final = 0.1  # seconds a step
+_LONGEST: Final = 60.0
+
+
+def stills(deck: Deck, scale: float) -> Iterator[bytes]:
+    """Each slide as a PNG file, `scale` times 1280 × 720 pixels large."""
+    return (pixels(slide.scene, scale, transparent=False) for slide in deck.slides)
+
+
+def durations(count: int, pace: float) -> list[float]:
+    """How many seconds each of `count` slides stays, at so many seconds a step.
+
+    Raises:
+        RenderError: Nobody can watch that.
+    """
+    if not _SHORTEST <= pace <= _LONGEST:
+        raise RenderError(f"pace must be from {_SHORTEST:g} to {_LONGEST:g} seconds a step, not {pace:g}")
+    return [*[pace] * (count - 1), max(pace, HOLD)]
+
+
+def paletted(files: Sequence[bytes]) -> list[Image]:
+    """Pictures of one size with one palette: that of their commonest colours, so that surfaces keep theirs exactly."""
+    from PIL import Image
+
+    frames = [Image.open(BytesIO(each)).convert("RGB") for each in files]
+    found: Counter[Any] = Counter()
+    for frame in frames:
+        found.update({color: count for count, color in frame.getcolors(frame.width * frame.height) or ()})
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([channel for color, _ in found.most_common(_COLORS) for channel in color])
+    return [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
+
+
+def assembled(files: Sequence[bytes], seconds: Sequence[float], kind: str, *, loop: bool) -> bytes:
+    """An animated GIF or PNG.
+
+    Args:
+        files: Its frames as PNG files.
+        seconds: How long each is seen.
+        kind: `GIF` or `PNG`, as Pillow has it.
+        loop: Whether it begins again.
+    """
+    out = BytesIO()
+    first, *others = paletted(files)
+    again = {"loop": 0} if loop else {"loop": 1} if kind == "PNG" else {}
+    more = {"disposal": 1} if kind == "GIF" else {}
+    first.save(
+        out, kind, save_all=True, append_images=others, optimize=True,
+        duration=[round(1000 * each) for each in seconds], **again, **more,
+    )  # fmt: skip
+    return out.getvalue()

@@ -1,0 +1,110 @@
+"""Films: how many frames they have, how large and how long, and that the last one is the last slide."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image, ImageChops, ImageStat
+
+import render
+from render import deck
+from render.film import HOLD
+from render.formats import mp4
+from render.formats.png import pixels
+from tests.graphs import rnn_cell, square
+
+needs_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
+
+
+def film(name: str, **options: Any) -> bytes:
+    data = render.render(square(), name, **options)
+    assert isinstance(data, bytes)
+    return data
+
+
+def last_slide(graph: Any, scale: float = 1.0) -> Image.Image:
+    slides = deck.told(render.draw(graph)).slides
+    return Image.open(io.BytesIO(pixels(slides[-1].scene, scale, False))).convert("RGB")
+
+
+def difference(first: Image.Image, second: Image.Image) -> float:
+    """On average over all pixels and colours, of 255."""
+    found = ImageStat.Stat(ImageChops.difference(first, second)).mean
+    return sum(found) / len(found)
+
+
+@pytest.mark.parametrize("name", ["gif", "apng"])
+def test_a_film_has_a_frame_for_each_step_and_ends_with_the_last_slide(name: str) -> None:
+    data = render.render(rnn_cell(), name)
+    assert isinstance(data, bytes)
+    found = Image.open(io.BytesIO(data))
+    assert found.n_frames == len(render.draw(rnn_cell()).storyboard().steps)
+    assert found.size == (1280, 720)
+    found.seek(found.n_frames - 1)
+    assert difference(found.convert("RGB"), last_slide(rnn_cell())) < 1.0
+    first = Image.open(io.BytesIO(data)).convert("RGB")
+    assert difference(first, last_slide(rnn_cell())) > 1.0
+
+
+@pytest.mark.parametrize("name", ["gif", "apng"])
+def test_a_film_goes_at_the_pace_asked_for_and_stays_at_its_end(name: str) -> None:
+    found = Image.open(io.BytesIO(film(name, pace=0.5)))
+    lengths = []
+    for number in range(found.n_frames):
+        found.seek(number)
+        lengths.append(float(found.info["duration"]) / 1000)
+    assert lengths == pytest.approx([*[0.5] * (found.n_frames - 1), HOLD])
+
+
+@pytest.mark.parametrize(("loop", "often"), [(True, 0), (False, None)])
+def test_a_gif_begins_again_unless_it_is_told_not_to(loop: bool, often: int | None) -> None:
+    assert Image.open(io.BytesIO(film("gif", loop=loop))).info.get("loop") == often
+
+
+def test_surfaces_keep_their_colours_exactly() -> None:
+    found = Image.open(io.BytesIO(film("gif"))).convert("RGB")
+    assert found.getpixel((2, 2)) == (255, 255, 255)
+
+
+@pytest.mark.parametrize("name", ["gif", "apng", "mp4"])
+@pytest.mark.parametrize("pace", [0.0, -1.0, 61.0, float("nan")])
+def test_a_pace_that_nobody_can_watch_is_refused(name: str, pace: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mp4, "program", lambda: "ffmpeg")
+    with pytest.raises(render.RenderError, match=r"pace must be from 0\.1 to 60 seconds a step"):
+        film(name, pace=pace)
+
+
+@needs_ffmpeg
+def test_an_mp4_has_an_even_size_the_right_length_and_the_last_slide_at_its_end(tmp_path: Path) -> None:
+    path = render.save(square(), tmp_path / "x.mp4", pace=0.5)
+    steps = len(render.draw(square()).storyboard().steps)
+    asked = ["-show_entries", "stream=width,height,nb_frames,pix_fmt", "-of", "csv=p=0"]
+    told = subprocess.run(["ffprobe", "-v", "error", *asked, str(path)], capture_output=True, text=True, check=True)
+    width, height, form, frames = told.stdout.strip().split(",")
+    assert (int(width), int(height), form) == (1920, 1080, "yuv420p")
+    assert int(frames) == pytest.approx(25 * (0.5 * (steps - 1) + HOLD), abs=2)
+    last = tmp_path / "last.png"
+    command = ["ffmpeg", "-v", "error", "-sseof", "-0.2", "-i", str(path), "-frames:v", "1", str(last)]
+    subprocess.run(command, check=True)
+    assert difference(Image.open(last).convert("RGB"), last_slide(square(), 1.5)) < 3.0
+
+
+def test_without_ffmpeg_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    monkeypatch.setitem(__import__("sys").modules, "imageio_ffmpeg", None)
+    with pytest.raises(render.RenderError, match=r"pip install 'graphtrace\[video\]'.*apt-get install ffmpeg"):
+        film("mp4")
+
+
+def test_what_ffmpeg_cannot_do_is_told_in_its_own_words(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    broken = tmp_path / "ffmpeg"
+    broken.write_text("#!/bin/sh\necho no such encoder: libx264 >&2\nexit 1\n", encoding="ascii")
+    broken.chmod(0o755)
+    monkeypatch.setattr(mp4, "program", lambda: str(broken))
+    with pytest.raises(render.RenderError, match="ffmpeg could not make the film: no such encoder"):
+        film("mp4")
