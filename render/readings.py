@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from render import text
+from render.families import sign
 from render.labels import Wording
 from render.quantities import Quantity, Reading
 from render.views.closing import is_closed_module
@@ -63,7 +64,7 @@ class Readings:
         graph = self.words.graph
         node = graph.node_by_id[int(box[1:])]
         modules = [text.clean(scope.name) for scope in graph.path(node.scope) if scope.kind == "module"]
-        operation = "" if is_closed_module(node) else text.clean(node.op)
+        operation = "" if is_closed_module(node) else sign(text.clean(node.op))
         words = [text.elide(word, 40) for word in (operation, *modules[-1:]) if word]
         return " in ".join(words) or "an operation"
 

@@ -58,7 +58,7 @@ def tell(
         drawing=told,
         steps=tuple(teller.steps(parts)),
         listings=timeline.listings.all,
-        title=text.clean(told.graph.name),
+        title=told.options.title or text.clean(told.graph.name),
         words=words,
         motion=motion,
         remarks=tuple(remarks),

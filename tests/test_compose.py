@@ -25,7 +25,7 @@ from tests.graphs import (
     shared,
     square,
 )
-from tracer.graph import Graph
+from tracer.graph import Graph, Stats
 
 
 def words(box: Box) -> list[str]:
@@ -137,6 +137,18 @@ def test_several_outputs_versions_and_bad_numbers() -> None:
     assert edges(scene, "value")[1:3] == [("chunk", "a"), ("chunk", "b")]
     assert [words(box)[0] for box in scene.boxes].count("a") == 2  # the in-place version is named like the first
     assert said(scene.boxes)["output"] == ["4×3 · nan 3 · inf 1"]
+
+
+def test_a_gradient_without_a_finite_element_is_told() -> None:
+    s = Sketch()
+    x = s.value("x", (4,), kind="parameter", grad=Stats(nan=3, inf=1))
+    bias = s.value("bias", (), kind="parameter", grad=Stats(nan=1, value=float("nan")), data=2.0)
+    s.call("+", [x, bias], [s.value("y", (4,))])
+    boxes = composed(s.graph(outputs=(2,)), style="data").boxes
+    assert said(boxes)["x"] == ["4", "|grad| nan 3 · inf 1"]
+    assert said(boxes)["bias"] == ["2", "grad nan"]
+    colors = [box.lines[-1][0].color for box in boxes if words(box)[0] in ("x", "bias")]
+    assert colors == [theme("light").error] * 2
 
 
 def test_a_failed_operation_is_marked_and_explained() -> None:

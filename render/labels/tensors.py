@@ -37,11 +37,8 @@ class TensorWords(Words):
         if value.kind == "parameter" and self.style == "operations" and value.numel > 1:
             words.append(text.count(value.numel))
         shown = self._detail(" · ".join(word for word in words if word))
-        number = scalar(value.data) if value.shape == () else None
-        if number is not None and not math.isfinite(number) and len(shown) == 1:
-            return (
-                text.run(shown[0].text, shown[0].size, self.theme.error, bold=True),
-            )  # it says itself what is wrong with it
+        if "numbers" in self.items and value.shape == () and _is_wrong(scalar(value.data)):
+            return self._wrong(*shown)
         return (*shown, *self._trouble(value.data, lead=bool(shown)))
 
     def facts(self, value: Value) -> str:
@@ -78,26 +75,35 @@ class TensorWords(Words):
 
     def _gradient(self, value: Value) -> tuple[Text, ...]:
         words = self.gradient(value) if "norms" in self.items else ""
-        if not words:
+        if not words or value.grad is None:
             return ()
         run = text.run(words, DETAIL_SIZE[self.style], self.theme.gradient_text)
-        return tuple(replace(each, gradient=True) for each in (run, *self._trouble(value.grad, lead=True)))
+        alone = value.grad.norm is None or (value.shape == () and _is_wrong(scalar(value.grad)))
+        rest = self._trouble(value.grad, lead=True)
+        return tuple(replace(each, gradient=True) for each in (self._wrong(run) if alone and rest else (run, *rest)))
 
     def gradient(self, value: Value) -> str:
-        """`grad` and the number for a scalar, `|grad|` and the norm for other tensors; empty where there is none."""
-        number = scalar(value.grad) if value.numel == 1 and value.shape == () else None
+        """`grad` and the number for a scalar, `|grad|` and the norm for other tensors; empty where there is none.
+
+        Where no element is finite there is no norm either: what they are stands in its place.
+        """
+        number = scalar(value.grad) if value.shape == () else None
         if number is not None:
             return f"grad {text.number(number)}"
         if value.grad is None:
             return ""
-        return "" if value.grad.norm is None else f"|grad| {text.number(value.grad.norm)}"
+        norm = _counted(value.grad) if value.grad.norm is None else text.number(value.grad.norm)
+        return f"|grad| {norm}" if norm else ""
 
     def _trouble(self, stats: Stats | None, *, lead: bool) -> tuple[Text, ...]:
-        if stats is None or not (stats.nan or stats.inf):
-            return ()
-        words = [f"{name} {text.count(n)}" for name, n in (("nan", stats.nan), ("inf", stats.inf)) if n]
-        joined = (" · " if lead else "") + " · ".join(words)
-        return (text.run(joined, DETAIL_SIZE[self.style], self.theme.error, bold=True),)
+        """How many elements are NaN or infinite, after what stands before."""
+        counted = "" if stats is None else _counted(stats)
+        joined = f"{' · ' if lead else ''}{counted}"
+        return (text.run(joined, DETAIL_SIZE[self.style], self.theme.error, bold=True),) if counted else ()
+
+    def _wrong(self, *runs: Text) -> tuple[Text, ...]:
+        """What says itself that something is wrong, in the colour of errors."""
+        return tuple(text.run(each.text, each.size, self.theme.error, bold=True) for each in runs)
 
     @property
     def next_turn(self) -> Text:
@@ -123,6 +129,15 @@ class TensorWords(Words):
         if not index:
             return _beside(text.run(text.elide(base, 16) + after, EDGE_SIZE, self.theme.muted))
         return _beside(text.run(base, EDGE_SIZE, self.theme.muted, subscript=index, after=after))
+
+
+def _is_wrong(number: float | None) -> bool:
+    return number is not None and not math.isfinite(number)
+
+
+def _counted(stats: Stats) -> str:
+    """`nan 3 · inf 1`; empty where all elements are finite."""
+    return " · ".join(f"{name} {text.count(n)}" for name, n in (("nan", stats.nan), ("inf", stats.inf)) if n)
 
 
 def _beside(run: Text) -> Text:
