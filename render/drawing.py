@@ -38,6 +38,7 @@ class Drawing:
         drawn: What is drawn of the graph, where that is known better than the options say it (`render.fit`).
         part: The scene to place, where it is a part of a larger one (`render.split`).
         lang: Of the words in the legend.
+        warmth: What the larger scene is coloured by, where there is one.
         page: The page that the picture is to be as large as; None for one as large as the picture needs.
         headed: Whether the title stands in the picture; a deck has a place of its own for it.
         told: What came up while the picture was made.
@@ -49,6 +50,7 @@ class Drawing:
     drawn: Graph | None = None
     part: Scene | None = None
     lang: str = "en"
+    warmth: Heat | None = None
     page: Target | None = None
     headed: bool = True
     told: list[str] = field(default_factory=list, init=False, repr=False, compare=False)
@@ -107,7 +109,9 @@ class Drawing:
 
     @property
     def heat(self) -> Heat | None:
-        """What boxes are coloured by."""
+        """What boxes are coloured by; of a part, with the colours of the whole."""
+        if self.part is not None and self.warmth is not None:
+            return self.warmth.of_part(self.part.boxes)
         return self._composed[1]
 
     @cached_property
@@ -135,6 +139,7 @@ class Drawing:
     def _dressed(self, placed: Scene) -> Scene:
         """A placed scene with its title, legend, caption and notes."""
         theme, options = self.options.theme, self.options
+        _ = self._composed  # of a part, too: names of sizes are kept as they are written
         words = annotate.Words(
             title=options.title if self.headed else "",
             caption=options.caption,

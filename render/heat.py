@@ -8,7 +8,7 @@ border: no gradient dashed, zero heavy, NaN and infinities double. Each box says
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -32,12 +32,20 @@ class Heat:
         theme: Gives the colours.
         readings: What each box has of it, by its id, in the order of the run.
         place: Says where a box stands, by its id.
+        whole: Of a part of a picture, the heat of the whole, whose colours it has.
     """
 
     quantity: Quantity
     theme: Theme
     readings: Mapping[str, Reading]
     place: Callable[[str], str]
+    whole: Heat | None = None
+
+    def of_part(self, boxes: Iterable[Box]) -> Heat:
+        """That of a part of the picture, with the colours of the whole."""
+        shown = {box.id.partition("_")[0] for box in boxes}
+        found = {box: reading for box, reading in self.readings.items() if box in shown}
+        return replace(self, readings=found, whole=self)
 
     def painted(self, scene: Scene) -> Scene:
         """The scene with its boxes painted; as it is where no box has any of the quantity."""
@@ -56,7 +64,7 @@ class Heat:
     def _ends(self) -> str:
         """Where the largest and the smallest amount are, if they are orders of magnitude apart."""
         span, lead = self.span, self.quantity.title.partition(" ")[0]
-        if span is None or self.quantity.linear or span.high < _WIDE * span.low:
+        if self.whole is not None or span is None or self.quantity.linear or span.high < _WIDE * span.low:
             return ""
         orders = round(math.log10(span.high) - math.log10(span.low))
         low, high = (f"{self.quantity.spell(end)} at {self._where(end)}" for end in (span.low, span.high))
@@ -114,11 +122,16 @@ class Heat:
     @property
     def span(self) -> Span | None:
         """The amounts there are; None where there is none."""
+        if self.whole is not None:
+            return self.whole.span
         amounts = [reading.number for reading in self.readings.values() if reading.state == "number"]
         return Span(min(amounts), max(amounts), self.quantity.linear) if amounts else None
 
     def _categories(self) -> dict[str, str]:
         """A colour for each category, in the order of the boxes; those beyond the last share it."""
+        if self.whole is not None:
+            shown = {reading.words for reading in self.readings.values()}
+            return {words: color for words, color in self.whole._categories().items() if words in shown}
         colors = list(self.theme.categories.values())
         found = dict.fromkeys(reading.words for reading in self.readings.values() if reading.state == "category")
         return {words: colors[min(number, len(colors) - 1)] for number, words in enumerate(found)}

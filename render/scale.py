@@ -143,8 +143,8 @@ class Scale:
         for stripe in range(stripes):
             color = self.ramp.at(1.0 if one else stripe / (stripes - 1))
             paint = Box("", "swatch", fill=color, stroke=color, stroke_width=0.01)
-            ends = [round(left + width * edge / stripes, 1) for edge in (stripe, stripe + 1)]
-            placed.paint(paint, ends[0], top, ends[1] - ends[0] + (0.4 if stripe + 1 < stripes else 0.0), _HEIGHT)
+            start = left + width * stripe / stripes  # each reaches to the end, or a gap would show where two meet
+            placed.paint(paint, start, top, left + width - start, _HEIGHT)
         self._numbers(placed, span, left, top, width)
 
     def _numbers(self, placed: Placed, span: Span, left: float, top: float, width: float) -> None:

@@ -175,7 +175,7 @@ class _Cutter:
         boxes = [box for box in self.scene.boxes if box.id in shown]
         scene = replace(self.scene, boxes=(*boxes, *tags.values()), edges=tuple(edges.values()))
         nodes = (node for node in self.drawing.view.nodes if f"n{node.id}" in inside)
-        return replace(self.drawing, drawn=with_nodes(self.drawing.view, nodes), part=scene)
+        return replace(self.drawing, drawn=with_nodes(self.drawing.view, nodes), part=scene, warmth=self.drawing.heat)
 
     def _from_elsewhere(self, edge: Edge, tags: dict[str, Box], figure_of: Callable[[str], int]) -> Edge:
         """The arrow from a tag; a tensor that nothing made is named alone, for no figure makes it."""

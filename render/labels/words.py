@@ -64,6 +64,8 @@ class Words:
 
     def colour(self, rows: Iterable[Sequence[Text]], told: str) -> tuple[Text, ...]:
         """What a box's colour tells, unless its other rows say it."""
+        if not told:
+            return ()
         said = [text.plain(row) for row in rows]
         is_gradient = told.startswith("|grad|") and any(row.startswith(("|grad|", "grad ")) for row in said)
         return () if is_gradient or any(told in row for row in said) else self._detail(told)
