@@ -13,7 +13,7 @@ from render.formats.png import pixels
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from render.deck import Deck
+    from render.deck import Deck, Decks
 
 HOLD: Final = 4.0  # seconds that the last slide stays at least
 _COLORS: Final = 256  # of a palette
@@ -21,7 +21,7 @@ _SHORTEST: Final = 0.1  # seconds a step
 _LONGEST: Final = 60.0
 
 
-def stills(deck: Deck, scale: float) -> Iterator[bytes]:
+def stills(deck: Deck | Decks, scale: float) -> Iterator[bytes]:
     """Each slide as a PNG file, `scale` times 1280 × 720 pixels large."""
     return (pixels(slide.scene, scale, transparent=False) for slide in deck.slides)
 

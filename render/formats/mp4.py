@@ -52,7 +52,7 @@ def program() -> str:
     if found is not None:
         return found
     try:
-        from imageio_ffmpeg import get_ffmpeg_exe  # type: ignore[import-untyped]
+        from imageio_ffmpeg import get_ffmpeg_exe
     except ImportError:
         raise RenderError(
             "a film in MP4 is made by ffmpeg, which is not installed: pip install 'graphtrace[video]', "
