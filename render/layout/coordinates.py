@@ -48,7 +48,7 @@ def place(sheet: Sheet) -> list[float]:
             at = _compact(view, *_blocks(view, barred), _is_dummy(sheet))
             layouts.append(([-each for each in at], True) if mirrored else (at, False))
     at = _balance(sheet, layouts)
-    _straighten(sheet, ups, downs, at)
+    _straighten(sheet, *_spine(sheet, every_port=True), at)
     return at
 
 
@@ -64,17 +64,21 @@ def _is_dummy(sheet: Sheet) -> Callable[[int], bool]:
     return lambda node: node >= boxes
 
 
-def _spine(sheet: Sheet) -> tuple[list[list[End]], list[list[End]]]:
+def _spine(sheet: Sheet, *, every_port: bool = False) -> tuple[list[list[End]], list[list[End]]]:
     """Segments, up and down, that may be drawn straight: what is computed rather than what is only read.
 
     Where a node reads both, the chain of computation runs straight through it and its weights stand beside. Boxes
     are lined up by their middles and groups by their ports, for what crosses a border must not jump there.
+
+    Args:
+        sheet: Whose segments they are.
+        every_port: Whether what a group only reads counts as well.
     """
     depth = _depths(sheet)
     ups: list[list[End]] = []
     downs: list[list[End]] = [[] for _ in sheet.rank]
     for node, ends in enumerate(sheet.up):
-        computed = [end for end in ends if depth[end.node] >= CHAIN]
+        computed = [end for end in ends if depth[end.node] >= CHAIN or (every_port and sheet.open[node])]
         kept = [
             End(end.node, end.here if sheet.open[node] else 0.0, end.there if sheet.open[end.node] else 0.0)
             for end in computed or ends
@@ -241,9 +245,10 @@ def _straighten(sheet: Sheet, ups: list[list[End]], downs: list[list[End]], at: 
             if end.node not in mine
         ]
         low, high = _freedom(sheet, spot, block, at)
+        reach = NEARLY if any(node < len(sheet.boxes) for node in block) else float("inf")  # a line may go anywhere
         total = sum(map(abs, climbs))
         best = 0.0
-        for move in sorted({climb for climb in climbs if abs(climb) <= NEARLY and low <= climb <= high}, key=abs):
+        for move in sorted({climb for climb in climbs if abs(climb) <= reach and low <= climb <= high}, key=abs):
             after = sum(abs(climb - move) for climb in climbs)
             centred = any(abs(climb + move) < 1 for climb in climbs)
             if after < total - 0.5 or (after < total + 0.01 and not best and not centred):
