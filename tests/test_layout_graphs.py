@@ -7,7 +7,8 @@ import io
 import runpy
 import warnings
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 import pytest
 
@@ -20,6 +21,7 @@ pytest.importorskip("torch")
 
 from tests.zoo import ZOO
 
+GALLERY = Path(__file__).parent.parent / "docs/gallery"
 WAYS: dict[str, dict[str, Any]] = {
     "functions": {"level": "function"},
     "kernels and backward": {"level": "kernel", "show": "backward,params", "direction": "TB"},
@@ -28,8 +30,8 @@ WAYS: dict[str, dict[str, Any]] = {
 }
 
 
-def graphs(program: Callable[[], Any]) -> tuple[tracer.Graph, ...]:
-    with warnings.catch_warnings(), tracer.record() as recording, contextlib.redirect_stdout(io.StringIO()):
+def graphs(program: Callable[[], Any], select: Literal["all", "first"] = "all") -> tuple[tracer.Graph, ...]:
+    with warnings.catch_warnings(), tracer.record(select) as recording, contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
         program()
     return recording.graphs[:3]
@@ -46,6 +48,13 @@ def test_pictures_of_the_zoo_are_sound(name: str) -> None:
     check(graphs(ZOO[name]))
 
 
-@pytest.mark.parametrize("name", ["rnn_cell", "scalar_neuron"])
+@pytest.mark.parametrize("name", demo_models.available())
 def test_pictures_of_demos_are_sound(name: str) -> None:
-    check(graphs(lambda: runpy.run_path(str(demo_models.available()[name]))))
+    check(graphs(lambda: runpy.run_path(str(demo_models.available()[name])), "first"))
+
+
+@pytest.mark.parametrize("name", ["resnet18", "inception", "transformer", "lstm", "vanishing"])
+def test_pictures_of_the_gallery_are_sound(name: str) -> None:
+    (graph,) = graphs(lambda: runpy.run_path(str(GALLERY / f"{name}.py")), "first")
+    assert problems(render.picture(graph)) == []
+    assert problems(render.picture(graph, direction="TB", show="gradients")) == []
