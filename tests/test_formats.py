@@ -310,9 +310,9 @@ def test_save_chooses_the_format_by_the_suffix(tmp_path: Path, suffix: str) -> N
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("x.svgg", "unknown suffix: '.svgg' (must be one of .csv, .dot, .gv, .json"),
+        ("x.svgg", "unknown suffix: '.svgg' (must be one of .apng, .csv, .dot, .gv, .gif"),
         ("x.svgg", "did you mean '.svg'?"),
-        ("x", "has no suffix to choose a format by (add one of .csv"),
+        ("x", "has no suffix to choose a format by (add one of .apng, .csv"),
         (".svg", "has no suffix to choose a format by"),
         ("x.scene.jsn", "unknown suffix: '.jsn'"),
         ("missing/x.svg", "does not exist (make it first)"),
@@ -356,7 +356,7 @@ def test_one_drawing_serves_several_files(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("pgn", {}, "unknown format: 'pgn' (must be one of csv, dot, json"),
+        ("pgn", {}, "unknown format: 'pgn' (must be one of apng, csv, dot, gif, html"),
         ("pgn", {}, "did you mean 'png'?"),
         ("svg", {"scale": 2}, "unknown option for svg: 'scale' (must be one of level, depth"),
         ("svg", {"scale": 2}, "embed, transparent, animate"),

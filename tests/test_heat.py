@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from render import RenderError, draw, render, text
+from render import RenderError, draw, figures, render, text
 from render.annotate import MARGIN
 from render.heat import Heat
 from render.options import STYLES
@@ -97,6 +97,17 @@ def test_nothing_but_a_missing_gradient_is_dashed(chosen: Theme) -> None:
     scene = draw(vanishing(), color_by="gradient", style="data", theme=chosen).composed
     dashed = [text.plain(box.lines[0]) for box in scene.boxes if box.dashed and box.kind != "group"]
     assert dashed == ["unused"]
+
+
+def test_figures_that_a_graph_is_split_into_have_the_scale_of_the_whole() -> None:
+    found = figures(vanishing(), size="6x3.6", split=True, color_by="gradient", style="data")
+    assert len(found) > 1
+    for each in found:
+        assert each.heat is not None
+        assert each.heat.span == Span(1e-15, 1.0)
+        assert {"1e−15", "1"} <= set(legend(each.scene))
+    marks = [[word for word in legend(each.scene) if word.startswith("no gradient")] for each in found]
+    assert sum(map(len, marks)) == 1  # where it is
 
 
 # Other quantities.
