@@ -82,9 +82,18 @@ class Dims:
     def __post_init__(self) -> None:
         self._by_size = by_size(self.dims)
 
-    def shape(self, sizes: Sequence[int]) -> str:
-        """Sizes as `B×20`; as `text.shape` where none has a name."""
-        return "×".join(map(self._size, sizes)) if self.dims else text.shape(sizes)
+    def shape(self, sizes: Sequence[int], *, weight: bool = False) -> str:
+        """Sizes as `B×20`; as `text.shape` where none has a name.
+
+        Args:
+            sizes: Of a tensor.
+            weight: Whether it is a parameter: what comes after its first two axes are sizes of a kernel, which bear no
+                names, though they may be as large as something that does.
+        """
+        if not self.dims:
+            return text.shape(sizes)
+        named = 2 if weight and len(sizes) > 2 else len(sizes)
+        return "×".join((*map(self._size, sizes[:named]), *(text.shape((size,)) for size in sizes[named:])))
 
     def _size(self, size: int) -> str:
         found = self._by_size.get(size, ())

@@ -121,16 +121,16 @@ def _hidden(graph: Graph, taken: set[int]) -> int | None:
 
 
 def _products(calls: Iterable[Call], dims: Sequence[Dim]) -> Iterator[Dim]:
-    """The products of names that the program joins or splits; of two for one size, none."""
+    """The products of names that the program joins or splits; of two for one size, none, be it one of mere numbers."""
     names = {size: found[0].name for size, found in by_size(dims).items() if len(found) == 1 and size > 1}
     known = {dim.size for dim in dims}
-    found: dict[int, dict[str, None]] = {}
+    found: dict[int, dict[str, bool]] = {}
     for call in calls:
         for terms, size in _joined(call, names):
-            if size not in known and _reads_well(terms):
-                found.setdefault(size, {})[product(terms)] = None
+            if size not in known:
+                found.setdefault(size, {})[product(terms)] = _reads_well(terms)
     for size, spelled in found.items():
-        if len(spelled) == 1:
+        if len(spelled) == 1 and all(spelled.values()):
             yield Dim(next(iter(spelled)), size, given=False)
 
 

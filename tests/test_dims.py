@@ -72,6 +72,23 @@ def test_roles_are_inferred_from_what_operations_do() -> None:
     assert named(rnn_cell(), wanted(None)) == ()
 
 
+def test_a_size_that_comes_about_in_two_ways_stays_a_number() -> None:
+    s = Sketch()
+    x, wide = s.value("x", (4, 8, 10), kind="input"), s.value("wide", (4, 80))
+    s.call("flatten", [x], [wide])  # 80 is 8 times 10 here,
+    gates = s.value("gates", (4, 80))
+    s.call("relu", [wide], [gates])
+    s.call("chunk", [gates], [s.value(name, (4, 20)) for name in "ifgo"])  # and 4 times H there
+    assert shapes(s.graph(outputs=(3,)), "H=20,B=4")[:2] == ["B×8×10", "B×80"]
+
+
+def test_sizes_of_a_kernel_have_no_names() -> None:
+    s = Sketch()
+    x, weight = s.value("x", (2, 3, 9, 9), kind="input"), s.value("weight", (8, 3, 3, 3), kind="parameter")
+    s.call("conv2d", [x, weight], [s.value("y", (2, 8, 7, 7))])
+    assert shapes(s.graph(outputs=(2,)), "C=3")[:2] == ["2×C×9×9", "8×C×3×3"]
+
+
 @pytest.mark.parametrize("turned", [False, True])  # the function is given the indices first, the kernel the weight
 def test_an_embedding_tells_vocabulary_steps_and_its_own_width(turned: bool) -> None:
     s = Sketch()

@@ -48,7 +48,7 @@ class TensorWords(Words):
         if number is not None:
             words.append(f"data {text.number(number)}" if self.theme.records else text.number(number))
         elif "shapes" in self.items:
-            words.append(self.dims.shape(value.shape) or "scalar")
+            words.append(self.dims.shape(value.shape, weight=value.kind == "parameter") or "scalar")
         if "dtypes" in self.items and value.dtype:
             words.append(value.dtype)
         if "sizes" in self.items and value.nbytes:
