@@ -85,7 +85,7 @@ class Drawing:
     @property
     def captions(self) -> tuple[str, ...]:
         """Those that stand in the picture; what was done to fit it to a page does not."""
-        heat = "" if self.options.color_by is None or self.heat is None else self.heat.note()
+        heat = "" if self.heat is None else self.heat.note()
         own = (*self.dims.notes(), *((heat,) if heat else ()), *self.told)
         return (*(str(note) for note in self.view.meta.get("notes", ())), *own)
 
@@ -109,7 +109,9 @@ class Drawing:
 
     @property
     def heat(self) -> Heat | None:
-        """What boxes are coloured by; of a part, with the colours of the whole."""
+        """What boxes are coloured by, None for what they are; of a part, with the colours of the whole."""
+        if self.options.color_by is None:
+            return None
         if self.part is not None and self.warmth is not None:
             return self.warmth.of_part(self.part.boxes)
         return self._composed[1]

@@ -52,8 +52,12 @@ class Heat:
         if not self.readings:
             return scene
         boxes = tuple(box if box.kind == "group" else self._box(box) for box in scene.boxes)
-        description = f"{scene.description} Coloured by {self.quantity.title}: {self._range()}."
-        return replace(scene, boxes=boxes, description=description)
+        return replace(scene, boxes=boxes, description=f"{scene.description} {self.told}")
+
+    @property
+    def told(self) -> str:
+        """The scale in a sentence, for formats without a legend; empty without colours."""
+        return f"Coloured by {self.quantity.title}: {self._range()}." if self.readings else ""
 
     def note(self) -> str:
         """What stands out, or why there are no colours; empty where there is nothing to say."""

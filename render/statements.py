@@ -74,9 +74,8 @@ class Statements:
 
     def _told(self, box: str) -> str:
         """What a box says of the quantity that the picture is coloured by, after two spaces; empty without any."""
-        if self.drawing.options.color_by is None or self.drawing.heat is None:
-            return ""
-        reading = self.drawing.heat.readings.get(box)
+        heat = self.drawing.heat
+        reading = None if heat is None else heat.readings.get(box)
         return "" if reading is None else f"  {reading.words}"
 
     def _title(self, node: Node) -> str:

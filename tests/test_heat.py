@@ -216,9 +216,15 @@ def test_every_format_draws_it(name: str, quantity: str) -> None:
     assert render(vanishing(), name, color_by=quantity)
 
 
-def test_the_description_says_what_the_colours_say() -> None:
-    told = draw(vanishing(), color_by="gradient").composed.description
-    assert "Coloured by |grad| norm of the gradient: from 1e−15 to 1, no gradient (1)" in told
+@pytest.mark.parametrize("name", ["svg", "dot", "mermaid", "text"])
+def test_every_format_says_in_words_what_the_colours_mean(name: str) -> None:
+    sentence = (
+        "Coloured by |grad| norm of the gradient: from 1e−15 to 1, no gradient (1), exactly 0 (1), nan or inf (1)."
+    )
+    assert sentence in draw(vanishing(), color_by="gradient").composed.description
+    written = " ".join(str(render(vanishing(), name, color_by="gradient")).split())
+    assert "Coloured by" in written
+    assert sentence in written or name == "mermaid"  # which spells signs by their numbers
 
 
 # The scale.

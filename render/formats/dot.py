@@ -42,7 +42,8 @@ def _words(drawing: Drawing) -> list[str]:
     """Title, caption, error, legend of sizes and notes, a line each: Graphviz has room for one text beside a graph."""
     said = (drawing.options.title, drawing.options.caption, drawing.error or "")
     lines = [line.text for words in said if words for line in text.wrap(text.run(words, 13, ""), _WIDE)]
-    return [*lines, *filter(None, [" · ".join(drawing.dims.legend())]), *drawing.notes]
+    heat = "" if drawing.heat is None else drawing.heat.told
+    return [*lines, *filter(None, [" · ".join(drawing.dims.legend()), heat]), *drawing.notes]
 
 
 def _graph_attributes(scene: Scene, words: Sequence[str], *, titled: bool) -> dict[str, str]:

@@ -63,14 +63,15 @@ class _Writer:
                 root.add(Text(self.say.value(value, lead=value.kind)))
         if weights and not listed:
             total = text.count(sum(value.numel for value in weights))
-            root.add(Text(f"{len(weights)} parameters and buffers with {total} elements"))
+            root.add(Text(f"{text.count(len(weights))} parameters and buffers with {total} elements"))
         for node in self.say.graph.nodes:
             self._branch(root, node).add(Text(self.say.operation(node)))
 
     def footer(self) -> list[str]:
-        """Caption, names of sizes, the error and notes, under the tree."""
-        drawing = self.drawing
-        lines = (drawing.options.caption, " · ".join(self.say.dims.legend()), drawing.error or "", *drawing.notes)
+        """Caption, names of sizes, the scale of colours, the error and notes, under the tree."""
+        drawing, dims = self.drawing, " · ".join(self.say.dims.legend())
+        heat = "" if drawing.heat is None else drawing.heat.told
+        lines = (drawing.options.caption, dims, heat, drawing.error or "", *drawing.notes)
         return [text.elide(text.clean(line), 400) for line in lines if line]
 
     def _branch(self, root: Tree, node: Node) -> Tree:
