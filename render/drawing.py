@@ -85,8 +85,8 @@ class Drawing:
     @property
     def captions(self) -> tuple[str, ...]:
         """Those that stand in the picture; what was done to fit it to a page does not."""
-        heat = "" if self.heat is None else self.heat.note()
-        own = (*self.dims.notes(), *((heat,) if heat else ()), *self.told)
+        heat = () if self.heat is None else (self.heat.note(), self.heat.beyond(self.graph))
+        own = (*self.dims.notes(), *filter(None, heat), *self.told)
         return (*(str(note) for note in self.view.meta.get("notes", ())), *own)
 
     @property

@@ -18,8 +18,10 @@ from render.quantities import Quantity, Reading
 from render.scale import Ramp, Scale, Span
 from render.scene import Box, Scene
 from render.theme import Theme
+from tracer.graph import Graph
 
 _WIDE: Final = 1e3  # from here on the ends of a span are worth a sentence
+_FAR: Final = 10.0  # times beyond the ends of a scale is worth a word
 _MARKS: Final = {"none": "no gradient", "zero": "exactly 0", "bad": "nan or inf"}
 
 
@@ -73,6 +75,25 @@ class Heat:
         orders = round(math.log10(span.high) - math.log10(span.low))
         low, high = (f"{self.quantity.spell(end)} at {self._where(end)}" for end in (span.low, span.high))
         return f"{lead} spans {orders} orders of magnitude: from {low} to {high}"
+
+    def beyond(self, graph: Graph) -> str:
+        """What lies far outside the scale although it has a name: in turns that are drawn once, in closed modules.
+
+        Args:
+            graph: All of it, drawn or not; its forward pass counts.
+        """
+        span = self.span
+        if span is None or self.whole is not None or self.quantity.linear:
+            return ""
+        back = {value for node in graph.nodes if node.phase != "forward" for value in node.outputs}
+        values = (value for value in graph.values if value.name and value.id not in back)
+        named = ((self.quantity.of_values([value]), str(value.name)) for value in values)
+        found = [(each.number, each.words, name) for each, name in named if each is not None and each.state == "number"]
+        below, above = ([min(found)], [max(found)]) if found else ([], [])
+        ends = [each for each in below if each[0] < span.low / _FAR]
+        ends += [each for each in above if each[0] > span.high * _FAR]
+        words = [f"{words} at {text.elide(text.clean(name), 40)}" for _, words, name in ends]
+        return f"not drawn by itself, and beyond the scale: {' and '.join(words)}" if words else ""
 
     def _where(self, amount: float) -> str:
         found = (box for box, each in self.readings.items() if each.state == "number" and each.number == amount)

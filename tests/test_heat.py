@@ -99,6 +99,21 @@ def test_nothing_but_a_missing_gradient_is_dashed(chosen: Theme) -> None:
     assert dashed == ["unused"]
 
 
+def test_what_is_folded_away_is_told_where_it_lies_beyond_the_scale() -> None:
+    s = Sketch()
+    value = s.value("x", (8, 4), kind="input")
+    for layer in range(3):
+        scope = s.scope(f"{layer}", "module", "Linear", inputs=(value,))
+        weight = s.value(f"{layer}.weight", (4, 4), kind="parameter", grad=10.0 ** (3 * layer - 9), requires_grad=True)
+        made = s.value(None, (8, 4), requires_grad=True)
+        s.call("linear", [value, weight], [made], parent=scope)
+        value = made
+    graph = s.graph(outputs=(value,))
+    assert not [note for note in draw(graph, color_by="gradient").notes if "beyond" in note]
+    (note,) = [note for note in draw(graph, color_by="gradient", view="fold").notes if "beyond" in note]
+    assert note == "not drawn by itself, and beyond the scale: |grad| 1e−9 at 0.weight"
+
+
 def test_figures_that_a_graph_is_split_into_have_the_scale_of_the_whole() -> None:
     found = figures(vanishing(), size="6x3.6", split=True, color_by="gradient", style="data")
     assert len(found) > 1
