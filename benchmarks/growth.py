@@ -1,8 +1,9 @@
 """Time and memory from `Graph` to SVG as pictures grow: `python -m benchmarks growth`;
 `python -m benchmarks.growth --plot docs/images/growth.svg` draws it.
 
-An LSTM written by hand, unrolled for more and more steps. Each size is drawn by a process of its own, which loads the
-saved graph and no torch; seconds are those of one core.
+An LSTM written by hand, unrolled for more and more steps, is flat; in a GPT-2 of more and more layers (`--layers`) modules
+lie in modules. Each size is drawn by a process of its own, which loads the saved graph and no torch; seconds are those of
+one core.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,6 +31,7 @@ from render.formats.svg import escape
 
 BOUNDS = {300: 0.15, 3_400: 1.5, 10_000: 4.0, 100_000: 45.0}  # boxes: seconds
 STEPS_OF_BOUNDS = (19, 212, 625, 6_250)  # steps that give so many boxes: 16 each
+LAYERS_OF_BOUNDS = (10, 121, 357, 3_571)  # likewise layers: 28 each
 LARGEST_QUICK = 3_400
 MEGABYTES = 1500.0
 STEPS = (5, 20, 66, 227, 667, 2_000, 6_667)  # 16 boxes each
@@ -46,14 +48,16 @@ class Measured(NamedTuple):
 
 
 def rows(effort: Effort) -> Iterator[Row]:
-    """Seconds and memory of the sizes that have a bound."""
-    for count, (boxes, bound) in zip(STEPS_OF_BOUNDS, BOUNDS.items(), strict=True):
-        if effort.of(boxes) != boxes and boxes > LARGEST_QUICK:
-            continue
-        (found,) = measure([effort.of(count, 2)])
-        yield Row(f"Graph to SVG, {text.count(found.boxes)} boxes", "s", found.seconds, bound)
-        if boxes == max(BOUNDS):
-            yield Row(f"Graph to SVG, {text.count(found.boxes)} boxes", "MB at the peak", found.megabytes, MEGABYTES)
+    """Seconds and memory of the sizes that have a bound, flat and nested."""
+    for kind, counts in (("", STEPS_OF_BOUNDS), (" in modules", LAYERS_OF_BOUNDS)):
+        for count, (boxes, bound) in zip(counts, BOUNDS.items(), strict=True):
+            if effort.of(boxes) != boxes and boxes > LARGEST_QUICK:
+                continue
+            (found,) = measure([effort.of(count, 2)], nested=bool(kind))
+            work = f"Graph to SVG, {text.count(found.boxes)} boxes{kind}"
+            yield Row(work, "s", found.seconds, bound)
+            if boxes == max(BOUNDS):
+                yield Row(work, "MB at the peak", found.megabytes, MEGABYTES)
 
 
 def draw(path: str) -> Measured:
@@ -74,19 +78,34 @@ def peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
-def measure(steps: Sequence[int]) -> Iterator[Measured]:
-    from benchmarks.pictures import lstm_by_hand
-
+def measure(counts: Sequence[int], *, nested: bool = False) -> Iterator[Measured]:
+    """Draws an LSTM of so many steps, or a GPT-2 of so many layers, for each of `counts`."""
+    program = layers if nested else steps
     with tempfile.TemporaryDirectory() as folder:
-        for count in steps:
+        for count in counts:
             path = Path(folder) / f"{count}.json"
             with tracer.record() as recording:
-                lstm_by_hand(count)
+                program(count)()
             recording.graph.save(path)
             del recording
             command = [sys.executable, "-m", "benchmarks.growth", "--draw", str(path)]
             yield Measured(*json.loads(subprocess.run(command, capture_output=True, check=True).stdout))
             path.unlink()
+
+
+def steps(count: int) -> Callable[[], object]:
+    from benchmarks.pictures import lstm_by_hand
+
+    return lambda: lstm_by_hand(count)
+
+
+def layers(count: int) -> Callable[[], object]:
+    import torch
+
+    from benchmarks.pictures import GPT
+
+    model = GPT(count)
+    return lambda: model(torch.arange(6)[None])
 
 
 def plot(found: Sequence[Measured]) -> str:
@@ -149,6 +168,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--plot", type=Path, help="SVG file to draw")
     parser.add_argument("--steps", type=int, nargs="*", default=STEPS, help="of the LSTM, 16 boxes each")
+    parser.add_argument("--layers", type=int, nargs="*", help="of a GPT-2 in place of the LSTM, 28 boxes each")
     parser.add_argument("--draw", help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.draw:
@@ -156,7 +176,7 @@ def main() -> None:
         return
     table = Table("boxes", "seconds", "ms a box", "peak MB")
     found = []
-    for each in measure(asked.steps):
+    for each in measure(asked.layers or asked.steps, nested=bool(asked.layers)):
         found.append(each)
         per_box = f"{1000 * each.seconds / each.boxes:.2f}"
         table.add_row(text.count(each.boxes), f"{each.seconds:.2f}", per_box, text.count(round(each.megabytes)))

@@ -31,7 +31,7 @@ from render.widths import Widths
 from tracer.graph import Graph, Node, Value
 
 MAX_DATA_BOXES: Final = 40  # more tensors and operations than this do not read as one figure
-MAX_WRAPPED: Final = 300  # boxes of a picture that is looked at as a whole; larger ones are not broken into columns
+MAX_WRAPPED: Final = 200  # boxes of a picture that is looked at as a whole; larger ones are not broken into columns
 _GAP: Final = 36.0  # about what lies between two boxes
 MAX_LR_LENGTH: Final = 2100.0  # a longer way from input to output is drawn from top to bottom
 _MARKED: Final = 3.0  # border of what failed, and of where an infinity or no number first appears

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import MISSING, fields
 from types import MappingProxyType
 from typing import Any, Final
@@ -19,19 +19,25 @@ MAX_TEXT: Final = 1_000_000  # characters in one string of a saved graph; a long
 def write(graph: Graph, indent: int | None = None) -> str:
     """A graph as JSON text; see `Graph.to_json`."""
     sources: dict[Source, int] = {}
+    encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+
+    def rows(items: Iterable[Any]) -> str:
+        return f"[{','.join([encode(_record(item, sources)) for item in items])}]"  # all dicts at once take gigabytes
+
     document = {
-        "schema": SCHEMA,
-        "name": graph.name,
-        "meta": _plain(graph.meta),
-        "inputs": list(graph.inputs),
-        "outputs": list(graph.outputs),
-        "scopes": [_record(scope, sources) for scope in graph.scopes],
-        "values": [_record(value, sources) for value in graph.values],
-        "nodes": [_record(node, sources) for node in graph.nodes],
+        "schema": encode(SCHEMA),
+        "name": encode(graph.name),
+        "meta": encode(_plain(graph.meta)),
+        "inputs": encode(list(graph.inputs)),
+        "outputs": encode(list(graph.outputs)),
+        "scopes": rows(graph.scopes),
+        "values": rows(graph.values),
+        "nodes": rows(graph.nodes),
     }
-    document["sources"] = [_record(source, sources) for source in sources]
-    separators = (",", ":") if indent is None else None
-    text = json.dumps(document, indent=indent, separators=separators, ensure_ascii=False, allow_nan=False)
+    document["sources"] = rows(sources)
+    text = f"{{{','.join(f'{encode(key)}:{part}' for key, part in document.items())}}}"
+    if indent is not None:
+        text = json.dumps(json.loads(text), indent=indent, ensure_ascii=False)
     return text.encode("utf-8", "backslashreplace").decode("utf-8")  # half surrogates, which UTF-8 lacks, as \\ud800
 
 
