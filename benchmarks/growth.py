@@ -1,9 +1,9 @@
 """Time and memory from `Graph` to SVG as pictures grow: `python -m benchmarks growth`;
 `python -m benchmarks.growth --plot docs/images/growth.svg` draws it.
 
-An LSTM written by hand, unrolled for more and more steps, is flat; in a GPT-2 of more and more layers (`--layers`) modules
-lie in modules. Each size is drawn by a process of its own, which loads the saved graph and no torch; seconds are those of
-one core.
+An LSTM written by hand, unrolled for more and more steps, is flat; in a GPT-2 of more and more layers (`--layers`)
+modules lie in modules. Each size is drawn by a process of its own, which loads the saved graph and no torch; seconds
+are those of one core.
 """
 
 from __future__ import annotations
