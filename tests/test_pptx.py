@@ -200,7 +200,7 @@ def test_a_deck_has_a_slide_for_each_step_with_title_and_notes(cell: Graph) -> N
     titles = [slide.shapes.title.text_frame.text for slide in slides]
     assert len(slides) == len(steps) >= 12
     assert len(set(titles)) == len(titles)
-    assert titles[-1].endswith("обратно через mm")
+    assert titles[-1].endswith("обратный проход через mm")
     assert all(slide.notes_slide.notes_text_frame.text for slide in slides)
     assert found.core_properties.language == "ru-RU"
 

@@ -300,7 +300,7 @@ def test_every_language_has_all_the_words_with_the_same_fields() -> None:
 def test_the_words_are_in_the_language_asked_for(cell: tracer.Graph) -> None:
     told = titles(draw(cell).storyboard(lang="ru"))
     assert told[0] == "строка 4 создаёт x"
-    assert told[-1] == "обратно через mm"
+    assert told[-1] == "обратный проход через mm"
 
 
 def test_a_name_with_braces_is_no_pattern() -> None:

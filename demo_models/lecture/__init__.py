@@ -163,7 +163,7 @@ def parts() -> tuple[Part, ...]:
 def part(demo: str) -> Part:
     """What is shown of a demo; of one that is not in the lecture, its first pass."""
     found = next((each for each in parts() if each.demo == demo), None)
-    return found or Part(demo, dict.fromkeys(_read()["title"], demo), [{"pass": 1}])
+    return found or Part(demo, dict.fromkeys(_read()["title"], demo.replace("_", " ")), [{"pass": 1}])
 
 
 def deck(showings: Sequence[Showing], *, whole: bool) -> Lecture:
