@@ -79,6 +79,7 @@ def test_a_picture_has_a_name_of_its_own() -> None:
     for part in lecture.parts():
         names = [figure.get("name", "") for figure in part.figures if "pass" in figure or "name" in figure]
         assert len(set(names)) == len(names), part.demo
+        assert "" in names, part.demo  # or the file that was asked for would not be there
 
 
 # Charts.
