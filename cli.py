@@ -235,7 +235,7 @@ def list_command(what: str) -> None:
         entries = {name: described_format(each) for name, each in formats.formats().items()}
     elif what == "demos":
         entries = {name: demo_models.about(name) for name in demo_models.available()}
-        entries[lecture.NAME] = "All of them in the order of the lecture, as one deck, in English or Russian."
+        entries[lecture.NAME] = "The whole lecture: its demos in order, as one deck, in English or Russian."
     elif what == "views":
         entries = dict(row for each in views().values() for row in described_view(each))
     else:
