@@ -68,6 +68,7 @@ BAR: Final = Area(MARGIN, 702, WIDTH - 2 * MARGIN, 5)
 SLIDES: Final = (
     Arrangement("beside", Area(40, 108, 440, 420), Area(40, 544, 440, 142), Area(500, 104, 752, 586)),
     Arrangement("below", Area(40, 496, 690, 192), Area(750, 496, 490, 192), Area(24, 102, 1232, 384)),
+    Arrangement("strip", Area(40, 598, 790, 88), Area(846, 598, 394, 88), Area(24, 96, 1232, 494)),
 )
 _BELOW: Final = Area(40, 618, 1200, 72)
 ALONE: Final = Arrangement("alone", _BELOW, _BELOW, Area(24, 104, 1232, 506))  # a graph whose code is not known

@@ -154,7 +154,7 @@ def _in_picture(part: Part, timeline: Timeline) -> Part:
 def _together(moments: Sequence[Moment], part: Sequence[int], moment: Moment, timeline: Timeline, by: By) -> bool:
     """Whether a moment belongs to the step before it."""
     last = moments[part[-1]]
-    if moment.kind != last.kind or by == "op":
+    if moment.kind != last.kind or by == "op" or moment.loop is not None or last.loop is not None:
         return False
     if by == "module":
         here, there = _module(timeline, moment), _module(timeline, last)
@@ -323,6 +323,8 @@ class _Teller:
         first = moments[0]
         if part.whole and part.turn:
             return self.words("again", turns=part.turn) if "…" in part.turn else part.turn
+        if first.loop is not None:
+            return self.words("again", turns=f"t = 1 … {text.count(turns(first.loop))}")
         if first.kind == "update" and first.node is None:
             return self.words("update")
         if first.kind == "backward" and first.node is None:
@@ -369,6 +371,8 @@ class _Teller:
         for moment in moments:
             if moment.kind == "update" and moment.node is None:
                 yield from (self.words("updated", name=self.say.name(value)) for value in moment.values)
+            elif moment.loop is not None:
+                yield from (self.words("carried", name=self.say.name(value)) for value in moment.values)
             elif moment.node is None:
                 for value in (self.timeline.view.value_by_id[each] for each in moment.values):
                     back = self._gradient(value.id) if moment.kind == "backward" else self.say._words.facts(value)

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from render.listing import Listings, Place
 from render.steps import StepKind, elements, gradient_of
-from tracer.graph import Graph, Node, Source
+from render.views.merging import carried
+from tracer.graph import Graph, Node, Scope, Source
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -33,6 +34,7 @@ class Moment:
         about: In backward, the lines that it differentiates.
         sign: Moments with equal signs are the same code with the same operation, as in turns of a loop.
         call: The module call that the line made it in, if any: within one call, equal signs are no turns.
+        loop: Of a loop that is drawn once, its scope: once its turn is drawn, what each hands on to the next appears.
     """
 
     kind: StepKind
@@ -42,6 +44,7 @@ class Moment:
     about: Place | None = None
     sign: Hashable = None
     call: int | None = None
+    loop: Scope | None = None
 
 
 @dataclass(frozen=True)
@@ -98,8 +101,23 @@ class Timeline:
             source = self.view.source(node)
             place = self.listings.backward if source is None and node.phase == "backward" else self._place(source)
             yield Moment(node.phase, node, running=place, sign=self._sign(node, source), call=self._call(node, source))
+            for scope in self._ending.get(node.id, ()):
+                yield Moment("forward", values=tuple(value for value, _ in carried(scope)), running=place, loop=scope)
         for value, line in waiting:
             yield Moment("forward", values=(value,), running=line)
+
+    @cached_property
+    def _ending(self) -> Mapping[int, tuple[Scope, ...]]:
+        """The loops that are drawn once and hand something on, by the last operation in them."""
+        last: dict[int, int] = {}
+        for node in self.view.nodes:
+            for scope in self.view.path(node.scope):
+                last[scope.id] = node.id
+        found: dict[int, tuple[Scope, ...]] = {}
+        for scope in reversed(self.view.scopes):  # inner ones end first
+            if carried(scope) and scope.id in last:
+                found[last[scope.id]] = (*found.get(last[scope.id], ()), scope)
+        return found
 
     def _place(self, source: Source | None) -> Place | None:
         return self.listings.place(source)
@@ -280,7 +298,12 @@ class _Appearing:
 
     def _claim_edges(self) -> None:
         tags = {box.id for box in self.scene.boxes if box.kind == "tag"}
+        for number, moment in enumerate(self.timeline.moments):
+            for value, reader in () if moment.loop is None else carried(moment.loop):
+                self.when[f"e{reader}_back{value}"] = number
         for edge in self.scene.edges:
+            if edge.back and edge.id in self.when:
+                continue
             if edge.kind == "value":
                 ends = [self.when[end] for end in (edge.tail, edge.head) if end in self.when and end not in tags]
                 self.when[edge.id] = max(ends, default=0)

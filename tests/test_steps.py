@@ -206,6 +206,14 @@ def test_a_long_loop_folds_to_its_first_second_and_last_turn(long_loop: tracer.G
     assert any("197 more" in title for title in told)
 
 
+def test_a_loop_that_is_drawn_once_says_so_in_a_step_of_its_own(long_loop: tracer.Graph) -> None:
+    board = draw(long_loop, view="roll").storyboard()
+    assert everything_once(board)
+    step = next(step for step in board.steps if step.title == "t = 1 … 200: the same lines again")
+    assert step.facts == ("each turn hands h on to the next",)
+    assert [edge.id for edge in board.scene.edges if edge.back] == list(step.shows)
+
+
 def test_a_long_loop_that_is_drawn_whole_folds_in_the_telling(tmp_path: Path) -> None:
     board = draw(traced(tmp_path, LOOP.replace("TURNS", "40")), level="function").storyboard()
     assert everything_once(board)

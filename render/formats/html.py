@@ -93,7 +93,7 @@ def _page(board: Storyboard, body: str, style: str, title: str = "") -> str:
 
 
 def _slide(board: Storyboard, slide: Arrangement, picture: str, part: int) -> Iterator[str]:
-    yield f'<main class="slide part{part} {board.motion}"{" hidden" if part else ""}>'
+    yield f'<main class="slide part{part} {slide.name} {board.motion}"{" hidden" if part else ""}>'
     yield f'<header><h1>{escape(board.title)}</h1><p class="step" aria-live="polite"><span></span><b></b></p></header>'
     if board.listings:
         yield f'<section class="code" aria-label="{escape(board.words("code"))}">'

@@ -49,16 +49,18 @@
         line.classList.toggle("running", !!inside(step.running, index, line.value));
         line.classList.toggle("about", !!inside(step.about, index, line.value));
       });
-      if (on) scroll(list, [...list.querySelectorAll(".running, .about")]);
+      if (on) scroll(list, list.querySelectorAll(".running, .about"), list.querySelectorAll(".about"));
     });
   };
-  const scroll = (list, marked) => {
+  const scroll = (list, marked, main) => {
     const room = list.parentElement.clientHeight, most = Math.max(0, list.scrollHeight - room);
     if (!marked.length) return;
-    const top = marked[0].offsetTop, end = marked[marked.length - 1].offsetTop + marked[marked.length - 1].offsetHeight;
-    const middle = end - top < room ? (top + end - room) / 2 : end - room;
+    let [top, end] = reach(marked);
+    if (end - top > room && main.length) [top, end] = reach(main);  // not all can be seen: what it is about comes first
+    const middle = end - top < room ? (top + end - room) / 2 : top;
     list.style.transform = `translateY(${-Math.round(Math.min(most, Math.max(0, middle)))}px)`;
   };
+  const reach = lines => [lines[0].offsetTop, lines[lines.length - 1].offsetTop + lines[lines.length - 1].offsetHeight];
 
   const go = number => {
     now = Math.min(steps.length - 1, Math.max(0, number));
