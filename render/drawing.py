@@ -42,6 +42,7 @@ class Drawing:
         page: The page that the picture is to be as large as; None for one as large as the picture needs.
         headed: Whether the title stands in the picture; a deck has a place of its own for it.
         told: What came up while the picture was made.
+        said: What came up while a deck was made of it, for whoever makes it.
     """
 
     graph: Graph
@@ -54,6 +55,7 @@ class Drawing:
     page: Target | None = None
     headed: bool = True
     told: list[str] = field(default_factory=list, init=False, repr=False, compare=False)
+    said: list[str] = field(default_factory=list, init=False, repr=False, compare=False)
 
     @property
     def parts(self) -> tuple[Drawing, ...]:
@@ -80,7 +82,7 @@ class Drawing:
     def notes(self) -> tuple[str, ...]:
         """What a reader should know: what was closed or left out, how to see it, what came up while placing it."""
         fitted = self.view.meta.get("fitted")
-        return (*self.captions, *((str(fitted),) if fitted else ()))
+        return tuple(dict.fromkeys((*self.captions, *((str(fitted),) if fitted else ()), *self.said)))
 
     @property
     def captions(self) -> tuple[str, ...]:
@@ -182,7 +184,9 @@ class Drawing:
         from render.steps import storyboard  # which asks the drawing for everything else
 
         with collector_paused():
-            return storyboard(self, by=by, motion=motion, explain=explain, lang=lang, pages=pages)
+            board = storyboard(self, by=by, motion=motion, explain=explain, lang=lang, pages=pages)
+        self.said.extend(board.remarks)
+        return board
 
     def _placed(self) -> Scene:
         """The composed scene with its layout: by our own engine where the one that was asked for takes too long."""

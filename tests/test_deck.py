@@ -246,3 +246,17 @@ def test_it_prints_a_page_a_step(opened: Page, cell: tracer.Graph) -> None:
         assert step.title in " ".join(read.pages[number].extract_text().split())
     box = read.pages[0].mediabox
     assert (float(box.width), float(box.height)) == pytest.approx((960, 540), abs=1)
+
+
+def test_the_title_stands_above_the_slide_alone(cell: tracer.Graph) -> None:
+    board, _ = staged(draw(cell, title="Граф создаётся на лету"))
+    assert board.title == "Граф создаётся на лету"
+    assert "Граф" not in "".join(run.text for label in board.scene.labels for run in label.runs)
+
+
+def test_what_came_up_is_said_to_who_makes_the_deck() -> None:
+    s = graphs.Sketch()
+    s.call("relu", [s.value("x", (2,), kind="input")], [s.value("y", (2,))], line=3)
+    drawing = draw(s.graph())
+    drawing.render("html")
+    assert "The program runs no backward: forward steps only." in drawing.notes
