@@ -89,4 +89,5 @@ def staged(drawing: Drawing, **asked: Any) -> tuple[Storyboard, Arrangement]:
     slides = (PAGE,) if isinstance(drawing, Page) else SLIDES if coded else (ALONE,)
     targets = {slide.figure.target: slide for slide in slides}
     board = replace(drawing, headed=False).storyboard(**asked, pages=tuple(targets))
+    drawing.said.extend(board.remarks)
     return board, targets[board.drawing.page] if board.drawing.page in targets else slides[0]

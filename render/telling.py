@@ -81,7 +81,7 @@ def readable(drawing: Drawing) -> Drawing:
 
 def on_page(drawing: Drawing, pages: Sequence[Target]) -> Drawing:
     """The drawing fitted to the first page that will do; where none will, smaller than can be read with ease."""
-    told = readable(replace(drawing, options=replace(drawing.options, title="")))  # which stands above the slide
+    told = readable(drawing)
     rolled = replace(told, options=replace(told.options, view=drawing.options.view))
     for each in (told, rolled) if told.options.view != drawing.options.view else (told,):
         with contextlib.suppress(RenderError):

@@ -95,7 +95,7 @@ def test_lines_that_build_nothing_are_dim(tmp_path: Path) -> None:
 def test_without_code_there_is_more_room_for_the_picture() -> None:
     bare = deck(GRAPHS["square"]())
     assert bare.board.listings == ()
-    assert bare.plan.figure.width * bare.plan.figure.height > 1.3 * max(
+    assert bare.plan.figure.width * bare.plan.figure.height > max(
         each.figure.width * each.figure.height for each in SLIDES
     )
     assert not any(panel.id == "page_panel" for slide in bare.slides for panel in slide.panels)
