@@ -1,7 +1,7 @@
 """Draws the gallery, one page that needs no other file: `python docs/gallery.py gallery.html`.
 
-Every demo and every program in `docs/gallery/` runs once; its pictures are drawn from the graph that it leaves, by the
-command that stands under each of them (but for the graph in place of the program).
+Every picture is drawn by the command that stands under it. Of the programs in `docs/gallery/`, which are slow, each runs
+once, and the command is given the graph that it leaves.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 ROOT: Final = Path(__file__).parent.parent
-USUAL: Final = ("", "--theme dark --level kernel")  # how a program is drawn that `SHOWN` does not name
+USUAL: Final = ("",)  # how a program is drawn that `SHOWN` does not name
 SHOWN: Final[Mapping[str, Sequence[str]]] = {  # options of the pictures of a program, in the order of the page
     "rnn_cell": (
         "",
@@ -28,16 +28,34 @@ SHOWN: Final[Mapping[str, Sequence[str]]] = {  # options of the pictures of a pr
         "--view backward",
         "--view saved",
         "--view autograd --theme dark",
+        "--for slide --title 'One step of a recurrent network'",
     ),
     "scalar_neuron": ("", "--theme micrograd"),
+    "rnn_unrolled": ("", "--view time", "--view roll --dims B=1,H=20"),
+    "softmax": ("",),
     "mlp": ("", "--theme keras", "--theme tensorflow --level module", "--view backward --theme colourblind"),
-    "lstm": ("", "--view time:steps=3", "--view roll --theme pytorch", "--level function --theme print"),
-    "vanishing": ("", "--show gradients --theme dark"),
+    "keras_functional": ("--theme keras",),
+    "tensorflow_graph": ("--theme tensorflow",),
+    "vanishing": ("--color-by gradient", "--show gradients --theme dark"),
+    "lstm": (
+        "--style operations",
+        "",
+        "--view time:steps=3",
+        "--view roll --theme pytorch",
+        "--level function --theme print",
+    ),
+    "transformer": (
+        "--view 'collapse:module=*.attention,module=*.mlp' --view fold --direction TB --dims B=2,T=16,C=128",
+        "",
+        "--color-by flops --view 'focus:around=blocks.0.attention,hops=1'",
+        "--for slide --theme dark",
+    ),
     "resnet18": (
         "",
+        "--color-by memory --view collapse:type=Block",
         "--depth 1 --theme keras",
-        "--view collapse:type=Block --theme tensorflow",
         "--view focus:around=layer2.0,hops=1",
+        "--for paper",
     ),
     "inception": ("", "--level function --direction TB", "--view collapse:type=Branch --theme colourblind"),
     "gpt2": ("", "--depth 1", "--view focus:around=transformer.h.0.attn,hops=1 --theme dark", "--view auto:boxes=80"),
@@ -45,7 +63,7 @@ SHOWN: Final[Mapping[str, Sequence[str]]] = {  # options of the pictures of a pr
     "t5": ("", "--level module --depth 2 --view fold"),
     "llama": ("", "--view focus:around=model.layers.0.self_attn,hops=1 --theme print"),
     "mixtral": ("", "--view focus:around=model.layers.0.mlp,hops=1"),
-    "vit": ("", "--theme dark --direction TB"),
+    "vit": ("", "--theme dark --for slide"),
     "whisper": ("", "--depth 2 --theme colourblind"),
     "diffusion": ("", "--depth 1"),
 }
@@ -103,23 +121,31 @@ def graphtrace(*words: str) -> None:
 
 
 def section(program: Program, folder: Path) -> str:
-    """A program with its pictures; its graph and the pictures are left in `folder`."""
-    saved = folder / f"{program.name}.json"
-    graphtrace(*shlex.split(program.words), "-o", str(saved))
+    """A program with its pictures, which are left in `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    words = shlex.split(program.words)
+    if words[0] == "render":
+        saved = folder / f"{program.name}.json"
+        graphtrace(*words, "-o", str(saved))
+        words = ["render", str(saved)]
     figures = []
     for number, options in enumerate(SHOWN.get(program.name, USUAL), 1):
         picture = folder / f"{program.name}-{number}.svg"
-        graphtrace("render", str(saved), "-o", str(picture), "--no-embed", *shlex.split(options))
+        graphtrace(*words, "-o", str(picture), "--no-embed", *shlex.split(options))
+        pictures = sorted([*folder.glob(picture.name), *folder.glob(f"{picture.stem}-*.svg")])
         command = " ".join(f"graphtrace {program.words} {options} -o {program.name}.svg".split())
-        figures.append(figure(picture, f"{program.about} {options}", command))
+        figures.append(figure(pictures, f"{program.about} {options}", command))
     return f'<h2 id="{program.name}">{program.name}</h2>\n<p>{html.escape(program.about)}</p>\n{"".join(figures)}'
 
 
-def figure(picture: Path, words: str, command: str) -> str:
-    """One picture, with the command that draws it."""
-    data = base64.b64encode(picture.read_bytes()).decode()
-    image = f'<img src="data:image/svg+xml;base64,{data}" alt="{html.escape(words)}">'
-    return f"<figure><div>{image}</div><figcaption><code>{html.escape(command)}</code></figcaption></figure>\n"
+def figure(pictures: Sequence[Path], words: str, command: str) -> str:
+    """What one command draws, with the command under it."""
+    images = [
+        f'<div><img src="data:image/svg+xml;base64,{base64.b64encode(path.read_bytes()).decode()}" '
+        f'alt="{html.escape(words)}"></div>'
+        for path in pictures
+    ]
+    return f"<figure>{''.join(images)}<figcaption><code>{html.escape(command)}</code></figcaption></figure>\n"
 
 
 def page(sections: Mapping[str, str]) -> str:
@@ -144,7 +170,7 @@ def main(words: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = (asked.keep or Path(temporary)).absolute()
         folder.mkdir(parents=True, exist_ok=True)
-        sections = {program.name: section(program, folder) for program in chosen}
+        sections = {program.name: section(program, folder / program.name) for program in chosen}
     asked.out.write_text(page(sections), encoding="utf-8")
 
 

@@ -48,7 +48,7 @@ def test_a_part_of_the_page_is_drawn(gallery: ModuleType, tmp_path: Path) -> Non
     made = python(SCRIPT, "page.html", "--only", "scalar_neuron", "--keep", "pictures", cwd=tmp_path)
     assert made.returncode == 0, made.stderr
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
-    pictures = sorted((tmp_path / "pictures").glob("*.svg"))
+    pictures = sorted((tmp_path / "pictures").glob("scalar_neuron/*.svg"))
     assert len(pictures) == len(gallery.SHOWN["scalar_neuron"])
     assert page.count("data:image/svg+xml;base64,") == len(pictures)
     assert "<code>graphtrace demo scalar_neuron --theme micrograd -o scalar_neuron.svg</code>" in page
