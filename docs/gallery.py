@@ -1,7 +1,7 @@
 """Draws the gallery, one page that needs no other file: `python docs/gallery.py gallery.html`.
 
-Every picture is drawn by the command that stands under it. Of the programs in `docs/gallery/`, which are slow, each runs
-once, and the command is given the graph that it leaves.
+Every picture is drawn by the command that stands under it. Of the programs in `docs/gallery/`, which are slow, each
+runs once, and the command is given the graph that it leaves.
 """
 
 from __future__ import annotations
