@@ -528,3 +528,19 @@ def test_what_an_lstm_keeps_room_for_has_no_statistics(tmp_path: Path) -> None:
     graph = recording.whole
     (layer,) = (node for node in graph.nodes if node.op == "mkldnn_rnn_layer")
     assert [graph.value_by_id[value].data is not None for value in layer.outputs] == [True, True, True, False]
+
+
+REUSED = """
+import torch
+kept = []
+for _ in range(100):
+    torch.empty(64, 64)
+    kept.append((torch.ones(64, 64) @ torch.ones(64, 64)).t())
+"""
+
+
+def test_memory_that_is_used_again_after_an_empty_tensor_has_died_is_known_to_be_filled(tmp_path: Path) -> None:
+    recording, _ = run(tmp_path, REUSED)
+    turned = [node.outputs[0] for node in recording.whole.nodes if node.op == "t"]
+    assert len(turned) == 100
+    assert all(recording.whole.value_by_id[value].data is not None for value in turned)

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import torch
+from torch.multiprocessing.reductions import StorageWeakRef
 
 from tracer.pytorch.numbers import Numbers
 from tracer.pytorch.stats import DRAWABLE
@@ -72,7 +73,8 @@ class TensorTable:
         self._written: dict[
             int, list[tuple[int, int, int]]
         ] = {}  # each write: its first byte, the one after, its kernel
-        self._unfilled: set[int] = set()
+        # Storages whose memory nobody has filled. Torch gives no other storage the place of one that is weakly held.
+        self._unfilled: dict[int, StorageWeakRef] = {}
 
     def find(self, tensor: torch.Tensor) -> int | None:
         """The value of a tensor in its present version; None for a tensor that was not seen."""
@@ -122,7 +124,7 @@ class TensorTable:
         """Notes that a kernel wrote the memory of `tensor`: every other tensor that lies there has a new version."""
         key = storage_key(tensor)
         if key is not None:
-            self._unfilled.discard(key)
+            self._unfilled.pop(key, None)
             written = self._written.setdefault(key, [])
             written.append((*_span(tensor), kernel))
             self.writes[key] = len(written)
@@ -169,9 +171,9 @@ class TensorTable:
         if filled is None or key is None:
             return filled is not False and key not in self._unfilled
         if filled:
-            self._unfilled.discard(key)
+            self._unfilled.pop(key, None)
         else:
-            self._unfilled.add(key)
+            self._unfilled[key] = StorageWeakRef(tensor.untyped_storage())  # type: ignore[no-untyped-call]
         return filled
 
     def _shows_the_same(self, view: torch.Tensor, base: int) -> bool:
@@ -184,7 +186,9 @@ class TensorTable:
             return False
 
     def compact(self) -> set[int]:
-        """Forgets dead tensors; gives the values of those alive."""
+        """Forgets dead tensors and storages; gives the values of the tensors alive."""
+        for key in [key for key, each in self._unfilled.items() if each.expired()]:  # type: ignore[no-untyped-call]
+            del self._unfilled[key]
         for key in [key for key, entry in self.entries.items() if entry[0]() is None]:
             del self.entries[key]
         return {entry[1] for entry in self.entries.values()}
