@@ -2,7 +2,7 @@
 
 The constructor of a frozen dataclass must go around its own lock with `object.__setattr__`, which costs 0.1 µs a
 field. The quick one takes the lock off for as long as it writes: the object is for that moment of a class with the
-same slots and nothing else.
+same slots and nothing else. A `maker` needs no more than that moment: it begins with an object of that class.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _Record = TypeVar("_Record")
 _set_class: Final = object.__dict__["__class__"].__set__  # a record's own `__setattr__` refuses
 _absent: Final = object()
+_makers: Final[dict[type[Any], Callable[..., Any]]] = {}
 
 
 def quick(record: type[_Record]) -> type[_Record]:
@@ -35,21 +36,29 @@ def quick(record: type[_Record]) -> type[_Record]:
         "record": record,
         "absent": _absent,
     }
-    lines = [_line(each, names) for each in found]
+    lines = [*[_line(each, names) for each in found], "self.__class__ = record"]
     parameters = ", ".join(f"{each.name}=default_{each.name}" if _optional(each) else each.name for each in found)
-    code = [f"def __init__(self, {parameters}):", "set_class(self, opened)", *lines, "self.__class__ = record"]
-    exec("\n    ".join(code), names)  # as the dataclass itself does: only written-out assignments are quick
+    inits = [f"def __init__(self, {parameters}):", "set_class(self, opened)", *lines]
+    makes = [f"def make({parameters}):", "self = opened()", *lines, "return self"]
+    for code in (inits, makes):
+        exec("\n    ".join(code), names)  # as the dataclass itself does: only written-out assignments are quick
     made = names["__init__"]
     made.__annotations__ = record.__init__.__annotations__
     made.__qualname__ = f"{record.__qualname__}.__init__"
     record.__init__ = made  # type: ignore[method-assign]
+    _makers[record] = names["make"]
     return record
+
+
+def maker(record: type[_Record]) -> Callable[..., _Record]:
+    """What makes a `quick` record from the same arguments as its class, in two thirds of the time."""
+    return _makers[record]
 
 
 def copied_from(record: type[_Record]) -> Callable[[Any], _Record]:
     """What makes a record of a class from an object with the same fields, a draft or another record."""
-    get = attrgetter(*(each.name for each in fields(record)))  # type: ignore[arg-type]
-    return lambda source: record(*get(source))
+    get, make = attrgetter(*(each.name for each in fields(record))), maker(record)  # type: ignore[arg-type]
+    return lambda source: make(*get(source))
 
 
 def changed(record: _Record, **changes: Any) -> _Record:
@@ -58,7 +67,7 @@ def changed(record: _Record, **changes: Any) -> _Record:
     names, get = _fields(kind)
     found = dict(zip(names, get(record)))
     found.update(changes)
-    return type(record)(**found)
+    return maker(kind)(**found)  # type: ignore[no-any-return]
 
 
 @cache
@@ -85,12 +94,23 @@ def _line(each: Field[Any], names: dict[str, Any]) -> str:
 def collector_paused() -> Iterator[None]:
     """Keeps the garbage collector from looking at growing heaps of new records over and over, for half of the time.
 
-    Only for code that makes no cycles. What was garbage before stays until the collector runs again.
+    Only for code that makes no cycles: what is new is taken for long-lived, without a look at it. Young garbage goes
+    before, so that it is not taken for that.
     """
     enabled = gc.isenabled()
+    if enabled:
+        gc.collect(1)
     gc.disable()
     try:
         yield
     finally:
         if enabled:
+            _age()
             gc.enable()
+
+
+def _age() -> None:
+    """Moves what the collector would look at next to what it has looked at often."""
+    if not gc.get_freeze_count():  # else the program has frozen objects itself, and wants them to stay so
+        gc.freeze()
+        gc.unfreeze()

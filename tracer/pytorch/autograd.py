@@ -6,30 +6,36 @@ leaves they end in and the shapes between; not the inputs without a gradient, no
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import replace
-from functools import lru_cache
+from functools import cache, lru_cache
+from operator import itemgetter
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 import torch
 
 from tracer.graph import Graph, Node, Value, ValueKind
 from tracer.pytorch import saved as saved_by
-from tracer.pytorch.backward_graph import walk
+from tracer.pytorch.backward_graph import postorder
 from tracer.pytorch.nests import Params, named_tensors, names_of
 from tracer.pytorch.schemas import plain
 from tracer.pytorch.stats import stats
 from tracer.pytorch.tensors import DTYPES
-from tracer.records import collector_paused
+from tracer.records import collector_paused, maker
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from typing import TypeAlias
 
     from tracer.pytorch.backward_graph import Edges, Function
 
 Result: TypeAlias = "tuple[Function, int]"  # a function and the number of the output
 Layout: TypeAlias = tuple[tuple[int, ...], str, str, int]
+_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
+_make_node: Final = maker(Node)
+_make_value: Final = maker(Value)
 _FREED_NOTE: Final = "What was saved for backward is not shown where backward() has freed it."
 
 
@@ -71,10 +77,12 @@ class _Reader:
     def __init__(self, names: Mapping[int, str], *, saved: bool, attrs: bool) -> None:
         self._names = names
         self._saved, self._attrs = saved, attrs
-        # Every value by what it is: an output of a function, or (by identity) a tensor that no function made.
-        self._ids: dict[Result | int, int] = {}
+        # Every value by what it is: an output of a function, or (by identity) a tensor that no function made. Each id
+        # is in a tuple of its own, which serves as the inputs and outputs of functions that have one.
+        self._ids: dict[Result | int, tuple[int]] = {}
         self._tensors: dict[int, tuple[torch.Tensor, ValueKind, str | None]] = {}  # those there are, by id of the value
-        self._functions: list[tuple[Function, tuple[int, ...]]] = []
+        self._functions: list[Function] = []
+        self._inputs: list[tuple[int, ...]] = []  # of each of them
         self._kept: set[int] = set()
         self._freed = False
 
@@ -84,9 +92,7 @@ class _Reader:
         outputs = []
         for name, tensor in roots:
             if tensor.grad_fn is not None:
-                for step, function, edges in walk(tensor.grad_fn, heights):
-                    if step == "leave":
-                        self._function(function, edges)
+                self._add(postorder(tensor.grad_fn, heights))
             outputs.append(self._root(tensor, name))
         if self._saved:
             self._add_saved()
@@ -99,63 +105,82 @@ class _Reader:
             meta=self._meta([values[at] for at in outputs]),
         )
 
-    def _function(self, function: Function, edges: Edges) -> None:
-        """Notes a function all of whose operands are there already."""
-        ids = self._ids
-        inputs = tuple([ids.setdefault(edge, len(ids)) for edge in edges if edge[0] is not None])
-        leaf = None if inputs else saved_by.leaf(function)
-        if leaf is not None:
-            inputs = (self._outside(leaf, "parameter"),)
-        self._functions.append((function, inputs))
+    def _add(self, found: Iterable[tuple[Function, Edges]]) -> None:
+        """Notes functions, each of which comes after all of its operands."""
+        ids, functions, all_inputs = self._ids, self._functions, self._inputs
+        for function, edges in found:
+            inputs: tuple[int, ...] = ()
+            if len(edges) == 1 and edges[0][0] is not None:
+                inputs = ids.get(edges[0]) or ids.setdefault(edges[0], (len(ids),))
+            elif edges:
+                inputs = tuple([self._id(edge)[0] for edge in edges if edge[0] is not None])
+            leaf = None if inputs else saved_by.leaf(function)
+            functions.append(function)
+            all_inputs.append(inputs if leaf is None else self._outside(leaf, "parameter"))
 
-    def _outside(self, tensor: torch.Tensor, kind: ValueKind, name: str | None = None) -> int:
+    def _id(self, key: Result | int) -> tuple[int]:
+        return self._ids.get(key) or self._ids.setdefault(key, (len(self._ids),))
+
+    def _outside(self, tensor: torch.Tensor, kind: ValueKind, name: str | None = None) -> tuple[int]:
         """The value of a tensor that no function of the graph made."""
-        found = self._ids.setdefault(id(tensor), len(self._ids))
-        self._tensors.setdefault(found, (tensor, kind, self._names.get(id(tensor), name)))
+        found = self._id(id(tensor))
+        self._tensors.setdefault(found[0], (tensor, kind, self._names.get(id(tensor), name)))
         return found
 
     def _root(self, tensor: torch.Tensor, name: str | None) -> int:
         """The value of one of the tensors asked for."""
         if tensor.grad_fn is None:
-            return self._outside(tensor, "parameter" if tensor.requires_grad else "input", name)
-        found = self._ids.setdefault((tensor.grad_fn, tensor.output_nr), len(self._ids))
+            return self._outside(tensor, "parameter" if tensor.requires_grad else "input", name)[0]
+        (found,) = self._id((tensor.grad_fn, tensor.output_nr))
         self._tensors[found] = (tensor, "result", self._names.get(id(tensor), name))
         return found
 
     def _values(self) -> tuple[Value, ...]:
         """All values in the order they were first met."""
         seen = {at: _seen(at, *facts) for at, facts in self._tensors.items()}
-        values = [seen[at] if at in seen else _between(at, key) for key, at in self._ids.items()]
+        values = [seen.get(at) or _between(at, key) for key, (at,) in self._ids.items()]
         for at in self._kept:
             values[at] = replace(values[at], saved_for_backward=True)
         return tuple(values)
 
     def _nodes(self) -> tuple[Node, ...]:
-        """The functions in the order they ran, each with those of its outputs that were met, in their order."""
-        made: dict[Function, list[tuple[int, int]]] = {}
-        for key, at in self._ids.items():
-            if type(key) is tuple:
-                made.setdefault(key[0], []).append((key[1], at))
-        nodes = []
-        for at, (function, inputs) in enumerate(self._functions):
-            outputs = tuple([value for _, value in sorted(made.get(function, ()))])
-            kind: Any = type(function)
-            attrs = _settings(function) if self._attrs else {}
-            nodes.append(Node(at, kind.__name__, saved_by.target(kind), "forward", inputs, outputs, None, None, attrs))
-        return tuple(nodes)
+        """The functions in the order they ran."""
+        outputs = map(self._outputs(), self._functions)
+        facts = zip(itertools.count(), self._functions, self._inputs, outputs)
+        return tuple([self._node(*each) for each in facts])
+
+    def _node(self, at: int, function: Function, inputs: tuple[int, ...], outputs: tuple[int, ...]) -> Node:
+        kind: Any = type(function)
+        op, target = _titles(kind)
+        attrs = _settings(function) if self._attrs else _NOTHING
+        return _make_node(at, op, target, "forward", inputs, outputs, None, None, attrs)
+
+    def _outputs(self) -> Callable[[Function], tuple[int, ...]]:
+        """What gives those outputs of a function that were met, in their order."""
+        ids = self._ids
+        later = sorted([key for key in ids if type(key) is tuple and key[1]], key=itemgetter(1))
+        several: dict[Function, tuple[int, ...]] = {function: ids.get((function, 0), ()) for function, _ in later}
+        for function, number in later:
+            several[function] = (*several[function], *ids[function, number])
+
+        def outputs(function: Function) -> tuple[int, ...]:
+            found = several.get(function)
+            return ids.get((function, 0), ()) if found is None else found
+
+        return outputs
 
     def _add_saved(self) -> None:
         """Marks what was kept for backward, and adds what of it lies outside of the graph to the inputs."""
-        for at, (function, inputs) in enumerate(self._functions):
+        for at, function in enumerate(self._functions):
             extra = []
             for tensor in self._saved_tensors(function):
                 found = self._ids.get((tensor.grad_fn, tensor.output_nr))
                 if found is None:
                     found = self._outside(tensor, "constant")
-                    if self._tensors[found][1] == "constant":  # a leaf is there already, as an operand
-                        extra.append(found)
-                self._kept.add(found)
-            self._functions[at] = (function, (*inputs, *extra))
+                    if self._tensors[found[0]][1] == "constant":  # a leaf is there already, as an operand
+                        extra.append(found[0])
+                self._kept.add(found[0])
+            self._inputs[at] = (*self._inputs[at], *extra)
 
     def _saved_tensors(self, function: Function) -> Iterator[torch.Tensor]:
         for kept in (*(kept for _, kept in saved_by.attributes(function)), saved_by.tensors(function)):
@@ -182,26 +207,20 @@ def _settings(function: Function) -> dict[str, Any]:
 def _between(at: int, key: Any) -> Value:
     """A value nobody holds a tensor of: its shape is what its gradient must have."""
     function, number = key
-    shape, dtype, device, nbytes = _layout(function._input_metadata[number])
-    return Value(at, None, "result", shape, dtype, device, nbytes, True)
+    return _make_value(at, None, "result", *_layout(function._input_metadata[number]), True)
 
 
 def _seen(at: int, tensor: torch.Tensor, kind: ValueKind, name: str | None) -> Value:
     """A value of which there is the tensor, with its elements and gradient."""
     grad = tensor.grad if tensor.is_leaf or tensor.retains_grad else None
-    shape, dtype, device, nbytes = _layout(tensor)
-    return Value(
-        at,
-        name,
-        kind,
-        shape,
-        dtype,
-        device,
-        nbytes,
-        tensor.requires_grad,
-        data=stats(tensor),
-        grad=None if grad is None else stats(grad),
-    )
+    of_grad = None if grad is None else stats(grad)
+    return Value(at, name, kind, *_layout(tensor), tensor.requires_grad, data=stats(tensor), grad=of_grad)
+
+
+@cache
+def _titles(kind: Any) -> tuple[str, str]:
+    """Short and full name of a class of functions."""
+    return kind.__name__, saved_by.target(kind)
 
 
 def _layout(of: Any) -> Layout:

@@ -64,6 +64,34 @@ def walk(root: Function, heights: Heights) -> Iterator[Step]:
             _settle(function, edges, heights)
 
 
+def postorder(root: Function, heights: Heights) -> Iterator[tuple[Function, Edges]]:
+    """Every function behind `root` with its `next_functions`, in the order in which `walk` leaves them.
+
+    Args:
+        root: As for `walk`.
+        heights: As for `walk`.
+    """
+    release()
+    stack: list[tuple[Function, Edges | None]] = [(root, None)]
+    try:
+        while stack:
+            function, edges = stack.pop()
+            if edges is None:
+                if function in heights:
+                    continue
+                edges = function.next_functions
+                stack.append((function, edges))
+                for each, _ in reversed(edges):
+                    if each is not None and each not in heights:
+                        stack.append((each, None))
+            else:
+                _settle(function, edges, heights)
+                yield function, edges
+    finally:  # an interrupted walk has shown functions too
+        for function, edges in reversed(stack):
+            _settle(function, edges or (), heights)
+
+
 def _enter(function: Function, stack: list[tuple[Function, Edges, Iterator[Any]]]) -> Step:
     edges = function.next_functions
     stack.append((function, edges, iter(edges)))

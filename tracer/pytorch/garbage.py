@@ -18,7 +18,8 @@ def collected_as_before() -> Iterator[None]:
     """Raises the number of new objects after which Python looks for garbage, for as long as the block lasts.
 
     Cycles of the program's own are then collected about as often as they were; nothing else depends on it. A program
-    that sets the threshold itself keeps what it has set. Blocks may overlap, and end in any order.
+    that sets the threshold itself keeps what it has set. Blocks may overlap, and end in any order. What has grown
+    meanwhile is looked at once, at the end, and then rests.
     """
     before = gc.get_threshold()
     if not _under_way:
@@ -30,3 +31,5 @@ def collected_as_before() -> Iterator[None]:
         before, ours = _under_way.pop()
         if not _under_way and gc.get_threshold() == ours:
             gc.set_threshold(*before)
+            if gc.isenabled():
+                gc.collect(1)
