@@ -28,24 +28,39 @@ def with_costs(graph: Graph) -> Graph:
     reads and writes: all elements of its operands and results, an operand that is used twice once; a kernel that only
     gives a view moves nothing.
     """
-    first = memory(graph)
-    known: dict[tuple[int, int], Mapping[str, float]] = {}  # one mapping for each amount, however many nodes cost it
-    return replace(graph, nodes=tuple([changed(node, cost=_cost(node, graph, first, known)) for node in graph.nodes]))
+    costs = _Costs(graph)
+    return replace(graph, nodes=tuple([changed(node, cost=costs.of(node)) for node in graph.nodes]))
 
 
-def _cost(
-    node: Node, graph: Graph, first: Mapping[int, Value], known: dict[tuple[int, int], Mapping[str, float]]
-) -> Mapping[str, float]:
-    if node.error is not None or node.cost:
-        return node.cost
-    operands = [graph.value_by_id[value] for value in node.inputs]
-    results = [graph.value_by_id[value] for value in node.outputs]
-    flops, moved = _flops(node, operands, results), _bytes(node, operands, results, first)
-    found = known.get((flops, moved))
-    if found is None:
-        amounts = {"flops": flops, "bytes": moved}
-        found = known[flops, moved] = {name: amount for name, amount in amounts.items() if amount}
-    return found
+class _Costs:
+    """What the nodes of one graph cost; calls that are alike, as those of many layers are, are looked at once."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._values = graph.value_by_id
+        self._first = memory(graph)
+        self._flops: dict[tuple[Any, ...], int] = {}
+        self._amounts: dict[tuple[int, int], Mapping[str, float]] = {}  # one mapping for all that cost the same
+
+    def of(self, node: Node) -> Mapping[str, float]:
+        if node.error is not None or node.cost:
+            return node.cost
+        operands = [self._values[value] for value in node.inputs]
+        results = [self._values[value] for value in node.outputs]
+        flops, moved = self._counted(node, operands, results), _bytes(node, operands, results, self._first)
+        found = self._amounts.get((flops, moved))
+        if found is None:
+            amounts = {"flops": flops, "bytes": moved}
+            found = self._amounts[flops, moved] = {name: amount for name, amount in amounts.items() if amount}
+        return found
+
+    def _counted(self, node: Node, operands: Sequence[Value], results: Sequence[Value]) -> int:
+        if _formula(node.target)[0] is None:
+            return 0
+        key = (node.target, node.call, *[(value.shape, value.dtype) for value in (*operands, *results)])
+        found = self._flops.get(key)
+        if found is None:
+            found = self._flops[key] = _flops(node, operands, results)
+        return found
 
 
 def _bytes(node: Node, operands: Sequence[Value], results: Sequence[Value], first: Mapping[int, Value]) -> int:
@@ -61,7 +76,7 @@ def _bytes(node: Node, operands: Sequence[Value], results: Sequence[Value], firs
 
 def _flops(node: Node, operands: Sequence[Value], results: Sequence[Value]) -> int:
     func, formula = _formula(node.target)
-    if func is None or any(-1 in value.shape for value in (*operands, *results)):
+    if any(-1 in value.shape for value in (*operands, *results)):
         return 0
     try:
         args, kwargs = _arguments(func, node.attrs, map(_stand_in, operands))

@@ -132,8 +132,7 @@ class KernelMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 value = self._new_id()
                 outputs = (value,)
                 key = storage_key(result)
-                dtype, device = result.dtype, "cpu" if result.is_cpu else device_of(result)
-                self._facts[value] = (shape_of(result), dtype, device)
+                self._facts[value] = (shape_of(result), result.dtype, device_of(result))
                 entries[id(result)] = (weakref.ref(result), value, writes.get(key, 0) if writes else 0, key)
                 self._take(value, result)
         else:

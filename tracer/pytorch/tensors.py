@@ -150,7 +150,7 @@ class TensorTable:
         """
         tape = self._tape
         value = tape.new_id()
-        tape.facts[value] = (shape_of(tensor), tensor.dtype, "cpu" if tensor.is_cpu else device_of(tensor))
+        tape.facts[value] = (shape_of(tensor), tensor.dtype, device_of(tensor))
         if version_of is not None:
             tape.version_of[value] = version_of
             view_of = tape.view_of.get(version_of)
@@ -216,6 +216,8 @@ def _span(tensor: torch.Tensor) -> tuple[int, int]:
 
 def device_of(tensor: torch.Tensor) -> str:
     """The device of a tensor as torch spells it, `cuda:0`."""
+    if type(tensor) is torch.Tensor and tensor.is_cpu:  # to ask a fake tensor that runs a kernel
+        return "cpu"
     device = tensor.device
     return _devices.get(device) or _devices.setdefault(device, str(device))
 
