@@ -37,7 +37,7 @@ class _LeastCalls(TorchFunctionMode):
         result = func(*args, **(kwargs or {}))
         self.log.append((func, id(frame.f_code), frame.f_lasti, [id(each) for each in args]))
         for each in result if type(result) is tuple else (result,):
-            if type(each) is torch.Tensor and each.requires_grad and each.grad_fn is not None:
+            if isinstance(each, torch.Tensor) and each.requires_grad and each.grad_fn is not None:
                 each.grad_fn.register_prehook(_Arrival(self.log, id(each)))
         return result
 
@@ -66,11 +66,11 @@ class _LeastKernels(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         read = []
         for each in args:
-            known = self.known.get(id(each)) if type(each) is torch.Tensor else None
+            known = self.known.get(id(each)) if isinstance(each, torch.Tensor) else None
             if known is not None and known[0]() is each:
                 read.append(known[1])
         result = func._op(*args, **(kwargs or {}))
-        if type(result) is torch.Tensor:
+        if isinstance(result, torch.Tensor):
             number = len(self.log)
             self.known[id(result)] = (weakref.ref(result), number, result.untyped_storage()._cdata)
             self.log.append((func, read, number, result.shape, result.dtype))
