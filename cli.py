@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar, Union
 
@@ -17,12 +17,14 @@ import demo_models
 import render as drawing
 import tracer
 from demo_models import lecture
-from render import files, formats
+from render import formats
 from render.errors import RenderError, wrong_choice
 from render.layout import EngineMissing, LayoutTimeout
 from render.options import OPTIONS, Option
+from render.summary import count, described, loss
 from render.theme import themes
 from render.views import View, asking, views
+from render.wish import Wish
 from tracer import script
 
 Select = Union[Literal["all", "first", "last"], int]
@@ -46,56 +48,6 @@ class Verb(click.Command):
         except click.NoSuchOption as error:
             advice = f"Options of the script itself stand after --, as in: script.py -- {error.option_name}"
             raise click.UsageError(f"{error.format_message()} {advice}", ctx) from None
-
-
-@dataclass(frozen=True)
-class Wish:
-    """Where and how to draw.
-
-    Attributes:
-        outs: Files to write; none for one SVG in the current folder.
-        open_it: Whether to open them.
-        options: As for `render.draw`.
-        own: Options of single formats; each file takes those that its format has.
-        given: Which of `options` the user wrote.
-    """
-
-    outs: tuple[Path, ...]
-    open_it: bool
-    options: dict[str, Any]
-    own: dict[str, Any]
-    given: tuple[str, ...] = ()
-
-    def checked(self, name: str) -> Wish:
-        """The same with absolute paths (a script may change the folder), once it is sure that all of it is possible."""
-        outs = self.outs or (Path(f"{name}.svg"),)
-        chosen = {formats.for_path(files.checked(out)).name: out for out in outs}
-        for option in self.own:
-            if not set(chosen) & set(formats.options()[option].formats):
-                raise Refused(self._not_of_these(option, chosen))
-        empty = drawing.draw(tracer.Graph(), **self.options)  # an empty picture meets every check
-        _ = empty.scene
-        for name, out in chosen.items():
-            empty.render(name, **self.own_of(out))
-        read = {"theme": empty.options.theme, "color_by": empty.options.color_by}
-        options = {**self.options, **read}  # now: the script may change the folder
-        return replace(self, outs=tuple(out.absolute() for out in outs), options=options)
-
-    @property
-    def timed(self) -> bool:
-        """Whether the program is to be timed, for its picture is coloured by it; of a `checked` wish."""
-        quantity = self.options["color_by"]
-        return quantity is not None and quantity.name == "time"
-
-    def own_of(self, out: Path) -> dict[str, Any]:
-        """The options of the format that this file is in."""
-        known = formats.for_path(out).options
-        return {name: value for name, value in self.own.items() if name in known}
-
-    def _not_of_these(self, option: str, chosen: Iterable[str]) -> str:
-        having = ", ".join(formats.options()[option].formats)
-        allowed = "; ".join(f"{name} has {', '.join(formats.get(name).flags) or 'none'}" for name in chosen)
-        return f"{formats.flag(option)} is an option of {having}, which is not written here ({allowed})"
 
 
 def picture_options(command: _Command) -> _Command:
@@ -297,7 +249,7 @@ def draw_demo(wish: Wish, name: str, parts: Sequence[lecture.Part]) -> None:
         if outcome.code:
             sys.exit(outcome.code)
         graphs, variables = outcome.recording.graphs, outcome.variables
-        say(described(graphs[0], outcome))
+        say(described(graphs[0], outcome.recording.passes))
         showings.append(lecture.Showing(part, graphs, variables, wish.own.get("lang", "en"), asked))
     for out in wish.outs:
         if tells(out, wish):
@@ -339,7 +291,7 @@ def draw_program(program: script.Program, args: Sequence[str], wish: Wish, selec
     outcome = script.run(program, args, select=select, stop=stop, timed=wish.timed)
     exit_if_nothing(program, outcome, select)
     for graph in outcome.recording.graphs:
-        say(described(graph, outcome))
+        say(described(graph, outcome.recording.passes))
         write(graph, wish, f"-{graph.meta.get('pass')}" if select == "all" else "")
     sys.exit(outcome.code)
 
@@ -381,33 +333,6 @@ def exit_if_nothing(program: script.Program, outcome: script.Outcome, select: Se
         raise Refused(message)
     say(message)
     sys.exit(outcome.code)  # the script's own failure comes first
-
-
-def described(graph: tracer.Graph, outcome: script.Outcome) -> str:
-    """What was captured, in a line."""
-    (operations, tensors), seen = count(graph), outcome.recording.passes
-    which = f"pass {graph.meta.get('pass', 1)} of {seen}" if seen > 1 else "pass 1"
-    failed = ", up to the failure" if graph.meta.get("error") else ""
-    ending = f", loss {loss(graph)}" if loss(graph) else ""
-    return f"{which}{failed}: {plural(operations, 'operation')}, {plural(tensors, 'tensor')}{ending}"
-
-
-def count(graph: tracer.Graph) -> tuple[str, str]:
-    """Operations and tensors, at the level of the functions that the author called."""
-    nodes = drawing.draw(graph, level="function").view.nodes
-    return f"{len(nodes):,}", f"{len({value for node in nodes for value in node.inputs + node.outputs}):,}"
-
-
-def plural(number: str, noun: str) -> str:
-    """`1 operation`, `2 operations`."""
-    return f"{number} {noun}" if number == "1" else f"{number} {noun}s"
-
-
-def loss(graph: tracer.Graph) -> str:
-    """The loss to three digits; empty where there is none."""
-    stats = graph.loss.data if graph.loss is not None else None
-    value = stats.value if stats is not None else None
-    return f"{value:.3g}".replace("-", "−") if isinstance(value, (int, float)) else ""
 
 
 def write(graph: tracer.Graph, wish: Wish, numbered: str = "") -> None:

@@ -66,7 +66,7 @@ def test_a_file_imports_only_what_it_may(file: str) -> None:
     [
         ("render/scene.py", "from tracer import load"),
         ("render/scene.py", "import torch.nn"),
-        ("render/views/skip.py", "def f():\n    from tracer.recording import record"),
+        ("render/views/skip.py", "def f():\n    from tracer.tracing import record"),
         ("tracer/names.py", "import render"),
         ("tracer/names.py", "from render.scene import Box"),
         ("tracer/scalar/engine.py", "from tracer import names"),

@@ -6,8 +6,8 @@ graph.save("model.svg")
 """
 
 from tracer.graph import Graph, GraphError, Node, Scope, Source, Stats, Value, load
-from tracer.recording import NothingRecorded, Recording, record
-from tracer.tracing import NumberNeeded, from_tensor, trace
+from tracer.recording import NothingRecorded, Recording
+from tracer.tracing import NumberNeeded, from_tensor, record, trace
 
 __all__ = [
     "Graph",

@@ -4,27 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import inspect
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
 from types import TracebackType
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Literal
 
+from tracer.backends import BACKENDS, Backend
 from tracer.builder import Builder, Segment
 from tracer.graph import Graph, Stats
 from tracer.imports import AfterImport
 from tracer.materials import Materials
 from tracer.passes import Gradient, segment_of, split, whole
 from tracer.records import collector_paused
-
-# Framework -> module and class that records it. A backend is one entry here; it is loaded when the framework is, so
-# that a program pays for no framework it does not use. Our own engine costs nothing, and is loaded at once.
-BACKENDS: Final[Mapping[str, tuple[str, str]]] = {
-    "tracer.scalar": ("tracer.scalar_backend", "ScalarBackend"),
-    "torch": ("tracer.pytorch.capture", "TorchBackend"),
-}
 
 
 class NothingRecorded(LookupError):  # noqa: N818 - reads as the sentence it is
@@ -33,39 +26,6 @@ class NothingRecorded(LookupError):  # noqa: N818 - reads as the sentence it is
 
 class PassComplete(BaseException):
     """Ends the program once the selected pass is complete; a BaseException, so that `except Exception` lets it by."""
-
-
-class Backend(Protocol):
-    """What records one framework; made when the framework is first imported."""
-
-    def __init__(self, recording: Recording) -> None: ...
-
-    def start(self) -> None:
-        """Begins to watch."""
-
-    def stop(self) -> None:
-        """Removes every hook, mode and patch. Must not fail when called twice."""
-
-    def pause(self) -> None:
-        """Stops recording operations, but goes on counting passes, as cheaply as it can."""
-
-    def resume(self) -> None:
-        """Records operations again."""
-
-    def refresh(self) -> None:
-        """Recording of operations was switched on or off."""
-
-    def write(self) -> None:
-        """Writes into the builder what was held back while the program ran; called once, after `stop`."""
-
-    def forget(self, first: int) -> set[int]:
-        """Lets go of what came before the id `first`, so that memory stays bounded; gives the scopes still in use."""
-
-    def introduce(self, name: str, nest: Any) -> None:
-        """Names what a nest of containers holds after the argument it is passed as."""
-
-    def known(self, nest: Any) -> list[int]:
-        """Ids of the values that a nest of containers holds, in order, without repeats."""
 
 
 class Recording:
@@ -397,52 +357,6 @@ def _with_costs(graph: Graph, seconds: Mapping[int, float]) -> Graph:
 
 def _numbered(graph: Graph, number: int) -> Graph:
     return replace(graph, meta={**graph.meta, "pass": number})
-
-
-def record(
-    select: Literal["all", "first", "last"] | int = "all",
-    *,
-    stop: bool = False,
-    keep: bool = False,
-    timed: bool = False,
-) -> Recording:
-    """Records what runs inside a `with` block, in torch or on the scalar engine, one pass or many.
-
-    A pass is one forward computation and, where the program takes it, its backward and the update after it. Outside
-    the selected pass recording is off, so that a long training loop runs at its own speed.
-
-    Args:
-        select: Which passes to keep: `all`, `first`, `last`, or a number from 1.
-        stop: End the block once the selected pass is complete, by raising `PassComplete`, which leaves the block.
-        keep: Keep copies of the tensors that came from outside and of the states of random generators, as `materials`,
-            so that `tracer.pytorch.replay` can run the graph again. Without it no tensor is kept.
-        timed: Note in `Node.cost` what each of torch's kernels takes, in seconds. Work on an accelerator is waited for.
-
-    Returns:
-        A context manager; after the block its `graph` is the last pass and `graphs` holds every pass kept. An exception
-        that ends the block has it too, as its attribute `graph`, up to the operation that failed.
-
-    Raises:
-        ValueError: `select` is none of these.
-
-    Example:
-        >>> import tracer
-        >>> from tracer.scalar import Scalar
-        >>> with tracer.record() as run:
-        ...     x = Scalar(3.0)
-        ...     y = x * x
-        ...     y.backward()
-        >>> [node.op for node in run.graph.nodes]
-        ['*']
-        >>> run.graph.named("x")[0].grad.value
-        6.0
-    """
-    frame = inspect.currentframe()
-    caller = frame.f_back if frame is not None else None
-    name = "graph"
-    if caller is not None and caller.f_code.co_name != "<module>":
-        name = caller.f_code.co_name
-    return Recording(select, stop=stop, keep=keep, timed=timed, name=name)
 
 
 @contextlib.contextmanager

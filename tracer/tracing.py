@@ -1,4 +1,4 @@
-"""One call instead of a `with` block: runs a model or function once, or reads the graph behind a tensor."""
+"""How a graph is asked for: recorded in a `with` block, by one call of a model, or read behind a tensor."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import inspect
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from tracer.graph import Graph
 from tracer.recording import NothingRecorded, Recording
@@ -14,6 +14,52 @@ from tracer.recording import NothingRecorded, Recording
 
 class NumberNeeded(RuntimeError):  # noqa: N818 - reads as the sentence it is
     """A program on fake tensors asked for a number (`x.item()`, `if x.sum() > 0`), and there is none."""
+
+
+def record(
+    select: Literal["all", "first", "last"] | int = "all",
+    *,
+    stop: bool = False,
+    keep: bool = False,
+    timed: bool = False,
+) -> Recording:
+    """Records what runs inside a `with` block, in torch or on the scalar engine, one pass or many.
+
+    A pass is one forward computation and, where the program takes it, its backward and the update after it. Outside
+    the selected pass recording is off, so that a long training loop runs at its own speed.
+
+    Args:
+        select: Which passes to keep: `all`, `first`, `last`, or a number from 1.
+        stop: End the block once the selected pass is complete, by raising `PassComplete`, which leaves the block.
+        keep: Keep copies of the tensors that came from outside and of the states of random generators, as `materials`,
+            so that `tracer.pytorch.replay` can run the graph again. Without it no tensor is kept.
+        timed: Note in `Node.cost` what each of torch's kernels takes, in seconds. Work on an accelerator is waited for.
+
+    Returns:
+        A context manager; after the block its `graph` is the last pass and `graphs` holds every pass kept. An exception
+        that ends the block has it too, as its attribute `graph`, up to the operation that failed.
+
+    Raises:
+        ValueError: `select` is none of these.
+
+    Example:
+        >>> import tracer
+        >>> from tracer.scalar import Scalar
+        >>> with tracer.record() as run:
+        ...     x = Scalar(3.0)
+        ...     y = x * x
+        ...     y.backward()
+        >>> [node.op for node in run.graph.nodes]
+        ['*']
+        >>> run.graph.named("x")[0].grad.value
+        6.0
+    """
+    frame = inspect.currentframe()
+    caller = frame.f_back if frame is not None else None
+    name = "graph"
+    if caller is not None and caller.f_code.co_name != "<module>":
+        name = caller.f_code.co_name
+    return Recording(select, stop=stop, keep=keep, timed=timed, name=name)
 
 
 def trace(model_or_function: Callable[..., Any], /, *args: Any, fake: bool = False, **kwargs: Any) -> Graph:
