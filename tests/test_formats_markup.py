@@ -90,7 +90,8 @@ def test_tikz_has_balanced_braces_and_no_stray_command(build: Callable[[], Graph
     known = (
         "providecommand graphtracechar ifdefined Umathchar iffontchar font char else fi definecolor begin end fill "
         "path node fontsize selectfont bfseries color raisebox textbackslash textasciitilde textasciicircum textbar "
-        "textless textgreater textasciigrave dots ensuremath times cdot sffamily"
+        "textless textgreater textasciigrave dots ensuremath times cdot sffamily ifcsname endcsname graphtracecyr "
+        "fontencoding fontfamily ifnum numexpr relax"
     )
     assert set(re.findall(r"\\([A-Za-z]+)", body)) <= set(known.split())
 

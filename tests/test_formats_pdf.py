@@ -84,3 +84,35 @@ def test_the_shipped_font_has_every_character_that_is_measured(face: str, table:
     wider = [chr(code) for code, advance in measured.items() if abs(font.charWidths[code] - advance * 1000 / 2048) > 1]
     assert wider == ["·", "Ѝ"]  # by a twentieth of their size
     assert set(map(ord, "∂∞≤≥≠≈√∑∏→←")) <= font.charToGlyph.keys()
+
+
+# Decks.
+
+
+def test_a_deck_is_a_page_of_a_slide_for_each_step_with_an_outline() -> None:
+    data = render.render(rnn_cell(), "pdf", animate=True, lang="ru")
+    assert isinstance(data, bytes)
+    reader, steps = pypdf.PdfReader(io.BytesIO(data)), render.draw(rnn_cell()).storyboard(lang="ru").steps
+    assert len(reader.pages) == len(steps)
+    assert {(float(page.mediabox.width), float(page.mediabox.height)) for page in reader.pages} == {(960.0, 540.0)}
+    assert [str(entry.title).rpartition(" · ")[2] for entry in reader.outline] == [step.title for step in steps]
+    assert reader.root_object["/Lang"] == "ru"
+
+
+def test_a_deck_has_code_and_cyrillic_in_embedded_fonts(tmp_path: Path) -> None:
+    from tests.programs import run
+
+    script = "import torch\nx = torch.ones(2)  # единицы\ny = x * 2\n"
+    data = render.render(run(tmp_path, script)[0].graphs[0], "pdf", animate=True)
+    assert isinstance(data, bytes)
+    (page, *_) = pypdf.PdfReader(io.BytesIO(data)).pages
+    assert "# единицы" in page.extract_text()
+    fonts = [font.get_object()["/FontDescriptor"].get_object() for font in page["/Resources"]["/Font"].values()]
+    assert any(each["/FontName"].endswith("+Cousine") for each in fonts)
+    assert all("/FontFile2" in each for each in fonts)
+
+
+def test_the_shipped_face_of_code_has_cyrillic_and_one_width() -> None:
+    font = TTFont("code", str(Path(render.__file__).parent / "fonts" / "Cousine-Regular.ttf")).face
+    assert set(map(ord, "абвгдеёжзийклмнопрстуфхцчшщъыьэюяЁЯ…×→∂−≤")) <= font.charToGlyph.keys()
+    assert {round(font.charWidths[ord(each)] * 2048 / 1000) for each in "iWшЖ0…"} == {metrics.MONO}

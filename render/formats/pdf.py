@@ -1,4 +1,4 @@
-"""PDF: the placed scene as one page of vectors, with real text in an embedded font."""
+"""PDF: the placed scene as one page of vectors, or a page for each step, with real text in embedded fonts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from render import text
+from render import deck, text
 from render.formats import register
 from render.layout.outline import corner_radius
 from render.painting import Line, dashes, head, inner, layers, lines, pieces, rules
@@ -29,30 +29,68 @@ _CODE: Final = "Cousine-Regular"
 _HANGUL, _HAN = "HYGothic-Medium", "HeiseiKakuGo-W5"
 
 
-@register("pdf", suffixes=(".pdf",), mime="application/pdf", help_text="vector page for papers and print", binary=True)
-def write(drawing: Drawing, *, transparent: bool = False) -> bytes:
-    """The picture as a page of its own size; one larger than 200 inches is scaled down to that.
+@register(
+    "pdf", suffixes=(".pdf",), mime="application/pdf", help_text="vector page for papers, or a page a step", binary=True
+)
+def write(
+    drawing: Drawing,
+    *,
+    transparent: bool = False,
+    animate: bool = False,
+    by: str = "line",
+    motion: str = "build",
+    lang: str = "en",
+) -> bytes:
+    """The picture as a page of its own size, 200 inches at most; or a deck with a page of 13.33 × 7.5 in for each step.
 
     Args:
         drawing: What to write.
         transparent: Leaves the background out.
+        animate: Tells it step by step, as it ran.
+        by: What makes a step: line, op, module or timestep.
+        motion: How it is told: build (boxes appear) or flow (all is there, pale until data reaches it).
+        lang: Language of the words that are not the author's: en or ru.
     """
     from reportlab.pdfgen.canvas import Canvas
 
-    scene = drawing.scene
-    unit = min(_POINT, _LARGEST / max(scene.width, scene.height))
     out = BytesIO()
-    size = (scene.width * unit, scene.height * unit)
-    canvas = Canvas(out, pagesize=size, invariant=1, pageCompression=1, initialFontName=_face(_FACES[False]))
-    canvas.setTitle(scene.name)
-    canvas.setSubject(scene.description)
+    canvas = Canvas(out, invariant=1, pageCompression=1, initialFontName=_face(_FACES[False]), lang=lang)
+    if animate:
+        shown = deck.told(drawing, by=by, motion=motion, lang=lang)
+        _tell(canvas, shown.title, shown.about)
+        for slide in shown.slides:
+            _mark(canvas, slide.name)
+            _add(canvas, slide.scene, transparent)
+    else:
+        _tell(canvas, drawing.scene.name, drawing.scene.description)
+        _add(canvas, drawing.scene, transparent)
+    canvas.save()
+    return out.getvalue()
+
+
+def _tell(canvas: Canvas, title: str, about: str) -> None:
+    """What readers show of the document."""
+    canvas.setTitle(title)
+    canvas.setSubject(about)
     canvas.setAuthor("")
     canvas.setCreator("graphtrace")
+    canvas.setViewerPreference("DisplayDocTitle", "true")
+
+
+def _mark(canvas: Canvas, words: str) -> None:
+    """An entry in the outline that leads to the page that is begun."""
+    key = f"page{canvas.getPageNumber()}"
+    canvas.bookmarkPage(key)
+    canvas.addOutlineEntry(words, key)
+
+
+def _add(canvas: Canvas, scene: Scene, transparent: bool) -> None:
+    """A page of the size of a scene."""
+    unit = min(_POINT, _LARGEST / max(scene.width, scene.height))
+    canvas.setPageSize((scene.width * unit, scene.height * unit))
     canvas.scale(unit, unit)
     _Page(canvas, scene.height).paint(scene, transparent)
     canvas.showPage()
-    canvas.save()
-    return out.getvalue()
 
 
 class _Page:

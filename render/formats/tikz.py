@@ -6,15 +6,18 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from render import text
+from render import deck, text
+from render.beamer import layered, specification
 from render.formats import register
 from render.layout.outline import corner_radius
 from render.painting import Line, dashes, head, inner, layers, lines, number, pieces, rules
 from render.scene import Box, Edge, Point, Scene, Text
+from render.slide import WIDTH
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
+    from render.deck import Deck, Decks
     from render.drawing import Drawing
 
 _BIG_POINT: Final = 0.75  # of a pixel
@@ -25,12 +28,31 @@ _PREAMBLE: Final = r"""% A figure by graphtrace: pdflatex, lualatex or xelatex m
 \documentclass{standalone}
 \usepackage[T1]{fontenc}
 \usepackage{helvet}
+\usepackage{tikz}"""
+_BEAMER: Final = r"""% Slides by graphtrace: pdflatex, lualatex or xelatex makes a presentation in two runs.
+% For speaker's notes beside them: \setbeameroption{show notes on second screen}
+\documentclass[aspectratio=169]{beamer}
+\usepackage{iftex}
+\iftutex
+  \usepackage{fontspec}
+  \IfFontExistsTF{Arial}{\setsansfont{Arial}}{\IfFontExistsTF{Liberation Sans}{\setsansfont{Liberation Sans}}{}}
+  \IfFontExistsTF{Courier New}{\setmonofont{Courier New}}{%
+    \IfFontExistsTF{Liberation Mono}{\setmonofont{Liberation Mono}}{}}
+\else
+  \IfFileExists{t2aenc.def}{\usepackage[T2A,T1]{fontenc}}{\usepackage[T1]{fontenc}}
+  \usepackage{helvet}
+  \usepackage{courier}
+\fi
 \usepackage{tikz}
-\begin{document}"""
-# A character that 8-bit fonts lack: itself where the engine knows Unicode and the font has it, else a question mark.
-_CHARACTER: Final = (
-    r"\providecommand\graphtracechar[1]{\ifdefined\Umathchar\iffontchar\font#1 \char#1 \else?\fi\else?\fi}"
-)
+\setbeamertemplate{navigation symbols}{}"""
+_PAPER: Final = 160 / 25.4 * 72  # big points across a page of beamer, 16 × 9 cm
+# A character that 8-bit fonts lack: itself where the engine knows Unicode and the font has it; a Russian letter where
+# LaTeX has the encoding T2A (texlive-lang-cyrillic); else a question mark.
+_CHARACTER: Final = r"""\providecommand\graphtracechar[1]{%
+  \ifdefined\Umathchar\iffontchar\font#1 \char#1 \else?\fi\else\ifcsname T@T2A\endcsname\graphtracecyr{#1}\else?\fi\fi}
+\providecommand\graphtracecyr[1]{{\fontencoding{T2A}\fontfamily{cmss}\selectfont
+  \ifnum#1=1025 \char156 \else\ifnum#1=1105 \char188 \else\ifnum#1<1040 ?\else\ifnum#1>1103 ?\else
+  \char\numexpr#1-848\relax\fi\fi\fi\fi}}"""
 _ESCAPES: Final = {
     "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "|": r"\textbar{}",
     "<": r"\textless{}", ">": r"\textgreater{}", '"': r"\char34{}", "`": r"\textasciigrave{}", "…": r"\dots{}",
@@ -44,34 +66,67 @@ _NAMES: Final = """
 _MATHS: Final = {"−": "-", **{sign: f"\\{name}" for sign, name in zip(_SIGNS, _NAMES, strict=True)}}
 
 
-@register("tikz", suffixes=(".tex", ".tikz"), mime="text/x-tex", help_text="figure for LaTeX, set in its own fonts")
-def write(drawing: Drawing, *, transparent: bool = False) -> str:
-    """The picture as a standalone LaTeX document; no TikZ library is needed.
+@register(
+    "tikz", suffixes=(".tex", ".tikz"), mime="text/x-tex", help_text="figure for LaTeX, or a frame of beamer that grows"
+)
+def write(
+    drawing: Drawing,
+    *,
+    transparent: bool = False,
+    animate: bool = False,
+    by: str = "line",
+    motion: str = "build",
+    lang: str = "en",
+) -> str:
+    """The picture as a standalone LaTeX document, or as a presentation with overlays; no TikZ library is needed.
 
     Args:
         drawing: What to write.
         transparent: Leaves the background out.
+        animate: Tells it step by step, as it ran.
+        by: What makes a step: line, op, module or timestep.
+        motion: How it is told: build (boxes appear) or flow (all is there, pale until data reaches it).
+        lang: Language of the words that are not the author's: en or ru.
     """
+    if animate:
+        return _presentation(deck.told(drawing, by=by, motion=motion, lang=lang), transparent)
     scene = replace(drawing.scene, background="") if transparent else drawing.scene
-    unit = min(_BIG_POINT, _LARGEST / max(scene.width, scene.height))
-    writer = _Writer(unit)
-    body = [writer.spelled(each) for each in layers(scene)]
-    corner = writer.at((scene.width, scene.height))
-    ground = f"\\fill[{_color(scene.background)}]" if scene.background else "\\path"
-    return "\n".join(
-        (
-            _PREAMBLE,
-            f"\\begin{{tikzpicture}}[x={unit:.6g}bp,y=-{unit:.6g}bp,inner sep=0pt,outer sep=0pt,font=\\sffamily]",
-            f"% {text.elide(scene.name, 100)}",
-            _CHARACTER,
-            *(f"\\definecolor{{{_color(color)}}}{{HTML}}{{{color[1:].upper()}}}" for color in _colors(scene)),
-            f"{ground} (0,0) rectangle {corner};",
-            *body,
-            "\\end{tikzpicture}",
-            "\\end{document}",
-            "",
-        )
+    writer = _Writer(min(_BIG_POINT, _LARGEST / max(scene.width, scene.height)))
+    picture = writer.picture(scene, map(writer.spelled, layers(scene)), before=_defined([scene]))
+    return "\n".join((_PREAMBLE, "\\begin{document}", *picture, "\\end{document}", ""))
+
+
+def _presentation(shown: Deck | Decks, transparent: bool) -> str:
+    """One frame with an overlay for each step; what is on several is written once."""
+    scenes = [replace(slide.scene, background="") if transparent else slide.scene for slide in shown.slides]
+    writer, last = _Writer(_PAPER / WIDTH), len(scenes)
+    painted = [[writer.spelled(each) for each in layers(scene)] for scene in scenes]
+    body = [
+        f"\\only{on}{{{each}}}" if (on := specification(numbers, last)) else each for each, numbers in layered(painted)
+    ]
+    notes = [
+        f"\\note<{number}>{{{' '.join(map(escape, slide.notes.splitlines()))}}}"
+        for number, slide in enumerate(shown.slides, 1)
+        if slide.notes.strip()
+    ]
+    rows = (
+        *_defined(scenes),
+        f"\\title{{{escape(shown.title)}}}",
+        "\\begin{document}",
+        f"\\begin{{frame}}<1-{last}>[plain]",
+        *writer.picture(scenes[0], body, "remember picture,overlay,shift={(current page.north west)},"),
+        *notes,
+        "\\end{frame}",
+        "\\end{document}",
+        "",
     )
+    return "\n".join((_BEAMER, *rows))
+
+
+def _defined(scenes: Sequence[Scene]) -> list[str]:
+    """The commands and colours that some scenes need."""
+    colors = dict.fromkeys(color for each in scenes for color in _colors(each))
+    return [_CHARACTER, *(f"\\definecolor{{{_color(color)}}}{{HTML}}{{{color[1:].upper()}}}" for color in colors)]
 
 
 class _Writer:
@@ -83,6 +138,19 @@ class _Writer:
 
     def __init__(self, unit: float) -> None:
         self.unit = unit
+
+    def picture(self, scene: Scene, body: Iterable[str], more: str = "", before: Iterable[str] = ()) -> list[str]:
+        """The environment around what is painted, with more options, and with what stands before it."""
+        unit = f"{self.unit:.6g}bp"
+        ground = f"\\fill[{_color(scene.background)}]" if scene.background else "\\path"
+        return [
+            f"\\begin{{tikzpicture}}[{more}x={unit},y=-{unit},inner sep=0pt,outer sep=0pt,font=\\sffamily]",
+            f"% {text.elide(text.clean(scene.name), 100)}",
+            *before,
+            f"{ground} (0,0) rectangle {self.at((scene.width, scene.height))};",
+            *body,
+            "\\end{tikzpicture}",
+        ]
 
     def spelled(self, each: Box | Edge | Line) -> str:
         """The commands that paint it."""
@@ -136,8 +204,9 @@ class _Writer:
     def _run(self, run: Text) -> str:
         small, drop = self._size(run.subscript_size), self._length(run.size * text.SUBSCRIPT_DROP)
         below = f"\\raisebox{{-{drop}}}{{{small}{escape(run.subscript)}}}" if run.subscript else ""
-        weight = "\\bfseries{}" if run.bold else ""
-        words = f"{escape(run.text)}{below}{escape(run.after)}"
+        weight = "\\ttfamily{}" if run.mono else "\\bfseries{}" if run.bold else ""
+        own = "~".join(map(escape, run.text.split(" "))) if run.mono else escape(run.text)
+        words = f"{own}{below}{escape(run.after)}"
         return f"{{{self._size(run.size)}{weight}\\color{{{_color(run.color)}}}{words}}}"
 
     def _size(self, size: float) -> str:
