@@ -174,7 +174,7 @@ class Drawing:
             by: What makes a step: `line` (a line of the author's code), `op` (an operation), `module` or `timestep` (a
                 turn of a loop). Backward goes operation by operation where steps are lines.
             motion: `build` (boxes appear) or `flow` (everything stands there pale until data reaches it).
-            explain: Adds the chain rule with its numbers to the steps of backward.
+            explain: Tells the steps of backward by the chain rule, with its numbers.
             lang: Of the deck's own words: `en` or `ru`.
             pages: What the figure is to be fitted to, the first that will do; empty for one as large as it needs.
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from render import text
 from render.errors import RenderError
+from render.explain import explained
 from render.families import sign
 from render.fit import fitted
 from render.page import smallest
@@ -247,7 +248,7 @@ class _Teller:
     Attributes:
         timeline: What is told.
         words: In which language.
-        explain: Whether notes have the chain rule with its numbers.
+        explain: Whether backward is told by the chain rule, with its numbers.
     """
 
     timeline: Timeline
@@ -378,7 +379,7 @@ class _Teller:
                     back = self._gradient(value.id) if moment.kind == "backward" else self.say._words.facts(value)
                     yield f"{self.say.name(value.id)}  {back}"
             elif self._goes_back(moment):
-                yield from self._arrivals(moment.node)
+                yield from self._explained(moment.node) or self._arrivals(moment.node)
             else:
                 yield from self._results(moment.node)
 
@@ -411,6 +412,13 @@ class _Teller:
         if maker is None or value in self._names or not self._operation(maker)[:1].isalnum():
             return self._term(value, 0)
         return f"{self._operation(maker)}(…)"
+
+    def _explained(self, node: Node) -> list[str]:
+        """The chain rule through an operation, and whether it comes to what autograd found; empty where not asked."""
+        lines = explained(self.timeline.view, node) if self.explain else ()
+        checks = [line.agrees for line in lines if line.agrees is not None]
+        verdict = [self.words("equals" if all(checks) else "differs")] if checks else []
+        return [*(line.text for line in lines), *verdict]
 
     def _arrivals(self, node: Node) -> Iterator[str]:
         for key, values in (("arrives", node.outputs), ("leaves", node.inputs)):

@@ -20,6 +20,7 @@ def write(
     loop: bool = True,
     by: str = "line",
     motion: str = "build",
+    explain: bool = False,
     lang: str = "en",
 ) -> bytes:
     """A frame for each step; the last one stays longer.
@@ -30,8 +31,9 @@ def write(
         loop: Begins again after the last step.
         by: What makes a step: line, op, module or timestep.
         motion: How it is told: build (boxes appear) or flow (all is there, pale until data reaches it).
+        explain: Tells backward by the chain rule, with its numbers.
         lang: Language of the words that are not the author's: en or ru.
     """
-    shown = deck.told(drawing, by=by, motion=motion, lang=lang)
+    shown = deck.told(drawing, by=by, motion=motion, explain=explain, lang=lang)
     seconds = durations(len(shown.slides), pace)
     return assembled([*stills(shown, 1.0)], seconds, "PNG", loop=loop)

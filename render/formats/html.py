@@ -46,6 +46,7 @@ def write(
     animate: bool = True,
     by: str = "line",
     motion: str = "build",
+    explain: bool = False,
     lang: str = "en",
 ) -> str:
     """The deck, or the final picture, as a page that asks the network for nothing.
@@ -55,9 +56,10 @@ def write(
         animate: Tells it step by step, as it ran.
         by: What makes a step: line, op, module or timestep.
         motion: How it is told: build (boxes appear) or flow (all is there, pale until data reaches it).
+        explain: Tells backward by the chain rule, with its numbers.
         lang: Language of the words that are not the author's: en or ru.
     """
-    stages = [staged(part, by=by, motion=motion, lang=lang) for part in drawing.parts]
+    stages = [staged(part, by=by, motion=motion, explain=explain, lang=lang) for part in drawing.parts]
     first = stages[0][0]
     if not animate:
         picture = str(drawing.render("svg", embed=False))

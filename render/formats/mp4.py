@@ -22,7 +22,15 @@ _RATE: Final = 25  # frames a second
 
 
 @register("mp4", suffixes=(".mp4",), mime="video/mp4", help_text="film of the slides, 1920 × 1080 pixels", binary=True)
-def write(drawing: Drawing, *, pace: float = 1.6, by: str = "line", motion: str = "build", lang: str = "en") -> bytes:
+def write(
+    drawing: Drawing,
+    *,
+    pace: float = 1.6,
+    by: str = "line",
+    motion: str = "build",
+    explain: bool = False,
+    lang: str = "en",
+) -> bytes:
     """A film in which each step stays for a while, the last one longer.
 
     Args:
@@ -30,13 +38,14 @@ def write(drawing: Drawing, *, pace: float = 1.6, by: str = "line", motion: str 
         pace: Seconds a step takes.
         by: What makes a step: line, op, module or timestep.
         motion: How it is told: build (boxes appear) or flow (all is there, pale until data reaches it).
+        explain: Tells backward by the chain rule, with its numbers.
         lang: Language of the words that are not the author's: en or ru.
 
     Raises:
         RenderError: There is no ffmpeg; the message says how to get one.
     """
     ffmpeg = program()
-    shown = deck.told(drawing, by=by, motion=motion, lang=lang)
+    shown = deck.told(drawing, by=by, motion=motion, explain=explain, lang=lang)
     seconds = durations(len(shown.slides), pace)
     with tempfile.TemporaryDirectory() as folder:
         return _film(ffmpeg, Path(folder), [*stills(shown, _SCALE)], seconds, text.clean(shown.title))

@@ -39,6 +39,7 @@ def write(
     animate: bool = False,
     by: str = "line",
     motion: str = "build",
+    explain: bool = False,
     lang: str = "en",
 ) -> bytes:
     """The picture as a page of its own size, 200 inches at most; or a deck with a page of 13.33 × 7.5 in for each step.
@@ -49,6 +50,7 @@ def write(
         animate: Tells it step by step, as it ran.
         by: What makes a step: line, op, module or timestep.
         motion: How it is told: build (boxes appear) or flow (all is there, pale until data reaches it).
+        explain: Tells backward by the chain rule, with its numbers.
         lang: Language of the words that are not the author's: en or ru.
     """
     from reportlab.pdfgen.canvas import Canvas
@@ -56,7 +58,7 @@ def write(
     out = BytesIO()
     canvas = Canvas(out, invariant=1, pageCompression=1, initialFontName=_face(_FACES[False]), lang=lang)
     if animate:
-        shown = deck.told(drawing, by=by, motion=motion, lang=lang)
+        shown = deck.told(drawing, by=by, motion=motion, explain=explain, lang=lang)
         _tell(canvas, shown.title, shown.about)
         for slide in shown.slides:
             _mark(canvas, slide.name)

@@ -37,7 +37,7 @@ def write(
         animate: Writes a slide for each step; without it, one with the whole picture.
         by: What makes a step: line, op, module or timestep.
         motion: What has not been reached yet is not there (build), or pale (flow).
-        explain: Adds the chain rule with its numbers to the notes.
+        explain: Tells backward by the chain rule, with its numbers.
         lang: Language of the deck's own words: en or ru.
     """
     asked = {"by": by, "motion": motion, "explain": explain, "lang": lang}

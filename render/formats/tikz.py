@@ -63,7 +63,7 @@ _NAMES: Final = """
     times cdot div pm to leftarrow infty le ge ne approx partial nabla surd Sigma Pi Delta Gamma Theta
     Lambda Phi Psi Omega alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho
     sigma tau upsilon phi chi psi omega sum prod""".split()
-_MATHS: Final = {"−": "-", **{sign: f"\\{name}" for sign, name in zip(_SIGNS, _NAMES, strict=True)}}
+_MATHS: Final = {"−": "-", "ᵀ": "^{\\top}", **{sign: f"\\{name}" for sign, name in zip(_SIGNS, _NAMES, strict=True)}}
 
 
 @register(
@@ -76,6 +76,7 @@ def write(
     animate: bool = False,
     by: str = "line",
     motion: str = "build",
+    explain: bool = False,
     lang: str = "en",
 ) -> str:
     """The picture as a standalone LaTeX document, or as a presentation with overlays; no TikZ library is needed.
@@ -86,10 +87,11 @@ def write(
         animate: Tells it step by step, as it ran.
         by: What makes a step: line, op, module or timestep.
         motion: How it is told: build (boxes appear) or flow (all is there, pale until data reaches it).
+        explain: Tells backward by the chain rule, with its numbers.
         lang: Language of the words that are not the author's: en or ru.
     """
     if animate:
-        return _presentation(deck.told(drawing, by=by, motion=motion, lang=lang), transparent)
+        return _presentation(deck.told(drawing, by=by, motion=motion, explain=explain, lang=lang), transparent)
     scene = replace(drawing.scene, background="") if transparent else drawing.scene
     writer = _Writer(min(_BIG_POINT, _LARGEST / max(scene.width, scene.height)))
     picture = writer.picture(scene, map(writer.spelled, layers(scene)), before=_defined([scene]))
