@@ -28,6 +28,7 @@ _MAX_TOOLTIP: Final = 2_000  # characters
 # As xml.sax.saxutils would have it, which takes longer to import than a picture to draw.
 _ENTITIES: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;"})
 HALO: Final = 4.5  # from a box to the border that stresses it
+_CHUNK: Final = 1_000  # rows that are put together at a time
 _MAX_ROWS: Final = 100  # operations that are told one by one; nobody listens to more
 
 
@@ -108,10 +109,12 @@ def spell(scene: Scene, *, told: str = "", carried: str = "", parts: Parts | Non
     for row in rows:
         content.update(row.encode())
     prefix = f"g{content.hexdigest()[:8]}"
-    for index, row in enumerate(rows):  # one by one: a large picture as a whole is held once only
-        rows[index] = row.replace("\0", prefix)
+    chunks: list[str] = []
+    while rows:  # piece by piece from the end: a large picture as a whole is held once only
+        chunks.append("\n".join(rows[-_CHUNK:]).replace("\0", prefix))
+        del rows[-_CHUNK:]
     end = (carried, "</svg>", "") if carried else ("</svg>", "")
-    return "\n".join((_open(scene, prefix, inches), *rows, *end))
+    return "\n".join((_open(scene, prefix, inches), *reversed(chunks), *end))
 
 
 def _body(scene: Scene, prefix: str, parts: Parts | None) -> list[str]:
