@@ -1,7 +1,7 @@
 """Steps: a picture told in the order of the run, as a `Storyboard` that every deck and every film is spelled from.
 
-The final scene is laid out once; a step says which of its elements appear, and nothing ever moves. An element is a box
-or an edge, by its id in the scene, or the gradient that a box states, by `gradient_of` the box's id.
+The final scene is laid out once; a step says which of its elements appear, and nothing ever moves. An element is a box,
+a sheet of a stacked box or an edge, by its id in the scene, or the gradient that a box states, by `gradient_of` its id.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Literal, get_args
 
 from render.errors import wrong_choice
 from render.frames import frame
+from render.layout.outline import sheets
 from render.listing import Listing, Place
 from render.scene import Box, Scene
 from render.words import Words, words
@@ -131,9 +132,9 @@ def states_gradient(box: Box) -> bool:
 
 
 def elements(scene: Scene) -> Iterator[str]:
-    """Every element of a scene: boxes, edges and the gradients that boxes state."""
+    """Every element of a scene: boxes with the sheets behind them, edges and the gradients that boxes state."""
     for box in scene.boxes:
-        yield box.id
+        yield from (sheet.id for sheet in sheets(box))
         if states_gradient(box):
             yield gradient_of(box.id)
     yield from (edge.id for edge in scene.edges)

@@ -10,6 +10,7 @@ from functools import cached_property
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
+from render.layout.outline import sheets
 from render.listing import Listings, Place
 from render.steps import StepKind, elements, gradient_of
 from render.views.merging import carried
@@ -281,8 +282,15 @@ class _Appearing:
         self._claim_edges()
         self._claim_groups()
         self._claim_gradients()
+        self._claim_sheets()
         last = len(timeline.moments) - 1
         self.all = {element: self.when.get(element, max(last, 0)) for element in elements(self.scene)}
+
+    def _claim_sheets(self) -> None:
+        """The sheets behind a box come with it."""
+        for box in self.scene.boxes:
+            if box.id in self.when:
+                self.when.update({sheet.id: self.when[box.id] for sheet in sheets(box)})
 
     def _claim_boxes(self) -> None:
         for number, moment in enumerate(self.timeline.moments):

@@ -7,12 +7,14 @@ from pathlib import Path
 from string import Formatter
 
 import pytest
+import torch
 
 import tracer
 from render import draw
 from render.drawing import Drawing
 from render.errors import RenderError
 from render.frames import blend
+from render.layout.outline import sheets
 from render.steps import BY, MOTIONS, Step, Storyboard, elements
 from render.words import WORDS
 from tests import graphs
@@ -148,6 +150,16 @@ def test_every_graph_has_a_story(graph: tracer.Graph, show: str) -> None:
     board = draw(graph, show=show).storyboard()
     assert board.steps
     assert everything_once(board)
+
+
+def test_the_sheets_behind_a_box_appear_with_it() -> None:
+    layers = [torch.nn.Linear(4, 4) for _ in range(3)]
+    model = torch.nn.Sequential(*[torch.nn.Sequential(layer, torch.nn.Tanh()) for layer in layers])
+    board = draw(tracer.trace(model, torch.ones(2, 4)), view="fold", level="module").storyboard()
+    stacked = [box for box in board.scene.boxes if box.stacked]
+    assert stacked
+    for box in stacked:
+        assert {board.appears[sheet.id] for sheet in sheets(box)} == {board.appears[box.id]}
 
 
 @pytest.mark.parametrize("motion", MOTIONS)
