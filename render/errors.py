@@ -38,3 +38,15 @@ def no_match(what: str, pattern: str, names: Iterable[str]) -> RenderError:
     near = difflib.get_close_matches(pattern, known, n=3, cutoff=0.5)
     listed = ", ".join(near or known[:8]) + (", ..." if not near and len(known) > 8 else "")
     return RenderError(f"no {what} matches {pattern!r} ({'nearest are' if near else 'there are'} {listed})")
+
+
+def check_count(option: str, given: object, least: int) -> None:
+    """Raises a RenderError unless `given` is a whole number from `least` up.
+
+    Args:
+        option: As the user writes it (`auto:boxes`).
+        given: What the user wrote.
+        least: The smallest that makes sense.
+    """
+    if isinstance(given, bool) or not isinstance(given, int) or given < least:
+        raise RenderError(f"{option} must be a whole number from {least} up, not {given!r}")

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from render import draw
 from render.errors import RenderError
 from render.views import get
 from render.views.auto import MAX_BOXES, auto, count_boxes
@@ -257,3 +258,9 @@ def test_a_closed_module_is_given_a_thing_once_and_no_constant_of_torchs_own() -
     graph = s.graph(outputs=(h,))
     assert [node.inputs for node in collapse(graph, to="modules").nodes] == [(x,)]
     assert [node.inputs for node in collapse(graph).nodes] == [(x, x, x)]
+
+
+@pytest.mark.parametrize("asked", ["auto:boxes=0", "fold:least=1", "roll:turns=1"])
+def test_a_number_that_makes_no_sense_is_refused(asked: str) -> None:
+    with pytest.raises(RenderError, match=f"{asked.partition('=')[0]} must be a whole number from "):
+        _ = draw(rnn_cell(), view=asked).view

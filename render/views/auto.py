@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from render import text
+from render.errors import check_count
 from render.views import register
 from render.views.closing import close
 from render.views.collapse import collapse
@@ -33,7 +34,11 @@ def auto(graph: Graph, *, boxes: int = MAX_BOXES, every: bool = False) -> Graph:
         graph: Any graph.
         boxes: How many boxes there may be, about; a graph without modules is drawn whole.
         every: Draws every turn of what repeats.
+
+    Raises:
+        RenderError: `boxes` is below 1.
     """
+    check_count("auto:boxes", boxes, 1)
     whole = prune(collapse(graph))
     before = count_boxes(whole)
     if before <= boxes:

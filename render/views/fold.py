@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from typing import Final
 
-from render.errors import RenderError
+from render.errors import RenderError, check_count
 from render.views import register
 from render.views.chains import NONE, RULES, chained, check_patterns
 from render.views.merging import alike, drawn_once, merged, turns
@@ -31,8 +31,9 @@ def fold(graph: Graph, *, least: int = 2, pattern: tuple[str, ...] = ()) -> Grap
             rules there are (conv+norm+act, linear+act, ...); none for no rule.
 
     Raises:
-        RenderError: A pattern is no chain of operations, or has one that is not in the graph.
+        RenderError: A pattern is no chain of operations, or has one that is not in the graph; `least` is below 2.
     """
+    check_count("fold:least", least, 2)
     if NONE in pattern and len(pattern) > 1:
         raise RenderError(f"fold:pattern={NONE} leaves all rules out: give it alone, or leave it out")
     if NONE in pattern:

@@ -6,6 +6,7 @@ from collections.abc import Hashable, Sequence
 from typing import Final
 
 from render import text
+from render.errors import check_count
 from render.views import register
 from render.views.merging import drawn_once, merged
 from render.views.repeats import Item, Likeness
@@ -24,7 +25,11 @@ def roll(graph: Graph, *, turns: int = 2) -> Graph:
     Args:
         graph: Any graph.
         turns: Leave loops alone that turned fewer times.
+
+    Raises:
+        RenderError: `turns` is below 2.
     """
+    check_count("roll:turns", turns, 2)
 
     def is_loop(run: Run, row: Sequence[Item]) -> bool:
         again = run.carried or run.weights
