@@ -207,7 +207,9 @@ class Deck:
         frame = self._room.inside(_PAD, _PAD / 2)
         pitch = 1.45 * _SAID
         color = self.theme.text if step.kind == "forward" else self.theme.gradient_text
-        facts = (text.run(text.clean(fact.replace("  ", " · ")), _SAID, color) for fact in step.facts)
+        facts = (
+            text.run(text.clean(fact.replace("  (", " (").replace("  ", " · ")), _SAID, color) for fact in step.facts
+        )
         rows = [line for fact in facts for line in text.wrap(fact, frame.width / 1.04)]
         room = max(1, int(frame.height / pitch))
         if len(rows) > room:

@@ -264,8 +264,9 @@ class _Teller:
     def _explained(self, node: Node) -> list[str]:
         """The chain rule through an operation, and whether it comes to what autograd found; empty where not asked."""
         lines = explained(self.timeline.view, node) if self.explain else ()
-        checks = [line.agrees for line in lines if line.agrees is not None]
-        verdict = [self.words("equals" if all(checks) else "differs")] if checks else []
+        checks = [line.agrees for line in lines if line.text.startswith("∂L/∂")]  # one for each operand
+        known = bool(checks) and None not in checks
+        verdict = [self.words("equals" if all(checks) else "differs")] if known else []
         return [*(line.text for line in lines), *verdict]
 
     def _arrivals(self, node: Node) -> Iterator[str]:

@@ -176,3 +176,19 @@ def test_the_chain_rule_stands_in_the_steps_of_backward() -> None:
     russian = draw(run.graph).storyboard(explain=True, lang="ru").steps
     assert any("autograd даёт то же самое" in step.facts for step in russian)
     assert not any("δ" in fact for step in draw(run.graph).storyboard().steps for fact in step.facts)
+
+
+def test_nothing_is_claimed_of_a_step_of_which_a_part_was_not_computed() -> None:
+    with tracer.record() as run:
+        a, b = torch.ones(1, 64, requires_grad=True), torch.zeros(2, requires_grad=True)
+        torch.nn.functional.linear(a, torch.ones(2, 64), b).sum().backward()
+    steps = draw(run.graph).storyboard(explain=True).steps
+    (linear,) = (step for step in steps if step.kind == "backward" and "linear" in step.title)
+    assert "autograd finds the same" not in linear.notes
+
+
+@pytest.mark.filterwarnings("error")
+def test_what_overflows_neither_warns_nor_agrees() -> None:
+    lines = told(ran(lambda a: a.exp() / a.exp().sum(), torch.tensor([1000.0, 1.0])))
+    assert lines
+    assert not [line.text for line in lines if line.agrees and "nan" in line.text]
