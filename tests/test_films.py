@@ -87,9 +87,9 @@ def test_an_mp4_has_an_even_size_the_right_length_and_the_last_slide_at_its_end(
     told = subprocess.run(["ffprobe", "-v", "error", *asked, str(path)], capture_output=True, text=True, check=True)
     width, height, form, frames = told.stdout.strip().split(",")
     assert (int(width), int(height), form) == (1920, 1080, "yuv420p")
-    assert int(frames) == pytest.approx(25 * (0.5 * (steps - 1) + HOLD), abs=2)
+    assert int(frames) == pytest.approx(10 * (0.5 * (steps - 1) + HOLD), abs=2)
     last = tmp_path / "last.png"
-    command = ["ffmpeg", "-v", "error", "-sseof", "-0.2", "-i", str(path), "-frames:v", "1", str(last)]
+    command = ["ffmpeg", "-v", "error", "-sseof", "-0.5", "-i", str(path), "-frames:v", "1", str(last)]
     subprocess.run(command, check=True)
     assert difference(Image.open(last).convert("RGB"), last_slide(square(), 1.5)) < 3.0
 

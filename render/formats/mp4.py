@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from render.drawing import Drawing
 
 _SCALE: Final = 1.5  # 1920 × 1080
-_RATE: Final = 25  # frames a second
+_RATE: Final = 10  # frames a second: pictures that stand still need no more, and each costs time to encode
 
 
 @register("mp4", suffixes=(".mp4",), mime="video/mp4", help_text="film of the slides, 1920 × 1080 pixels", binary=True)
