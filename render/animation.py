@@ -12,15 +12,29 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from render import text
+from render.errors import RenderError
 from render.frames import blend
 from render.scene import Label, Scene
 from render.steps import Storyboard
 
 FADE: Final = 0.5  # seconds in which an element appears
 HOLD: Final = 4.0  # seconds that the whole picture stays before it begins again
+_SHORTEST: Final = 0.1  # seconds a step
+_LONGEST: Final = 60.0
 _PALE: Final = 0.25  # opacity of what has not been reached yet, where everything is there from the start
 _CAPTION: Final = 15.0
 _ROW: Final = 30.0  # the height of the caption's row
+
+
+def checked_pace(pace: float) -> float:
+    """Seconds a step, once it is sure that somebody can watch that.
+
+    Raises:
+        RenderError: Nobody can.
+    """
+    if not _SHORTEST <= pace <= _LONGEST:
+        raise RenderError(f"pace must be from {_SHORTEST:g} to {_LONGEST:g} seconds a step, not {pace:g}")
+    return pace
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from render import text
 from render.blocks import Block, panel
@@ -18,10 +18,11 @@ from render.page import moved
 from render.panel import CodePanel
 from render.scene import Box, Scene
 from render.slide import BAR, HEIGHT, MARGIN, TEXT, TITLE, WIDTH, Area, Arrangement, staged
+from render.steps import USUAL, Step, Telling
 
 if TYPE_CHECKING:
     from render.drawing import Drawing
-    from render.steps import Step, Storyboard
+    from render.steps import Storyboard
     from render.theme import Theme
 
 _TITLE: Final = 32.0  # size of the title
@@ -140,6 +141,13 @@ class Deck:
         """One for each step."""
         return tuple(self._slide(number, step) for number, step in enumerate(self.board.steps))
 
+    @cached_property
+    def ending(self) -> Slide:
+        """The last slide once nothing on it is stressed any more: the picture as it is by itself, how a film ends."""
+        last = len(self.board.steps) - 1
+        calm = Step("forward", self.board.words("whole"), notes=self.board.scene.description)
+        return replace(self._slide(last, calm), picture=self.whole)
+
     @property
     def theme(self) -> Theme:
         """Colours of the page."""
@@ -173,7 +181,7 @@ class Deck:
         title, total = text.elide(self.board.title, _MAX_TITLE), self.total or len(self.board.steps)
         which = self.before + number + 1
         told = f"{self.board.words('step', number=which, total=total)} · {step.title}"
-        rows = [] if self._code is None else self._code.panels(number)
+        rows = [] if self._code is None else self._code.panels(number, step)
         said = self._said(step)
         blocks = [
             _heading(title, told, self.accent, self.theme.muted),
@@ -241,13 +249,18 @@ class Decks:
         """Of all of them."""
         return tuple(slide for part in self.parts for slide in part.slides)
 
+    @property
+    def ending(self) -> Slide:
+        """That of the last of them."""
+        return self.parts[-1].ending
 
-def told(drawing: Drawing, **asked: Any) -> Deck | Decks:
-    """A drawing told step by step (options and errors as of `Drawing.storyboard`), or all parts of a lecture.
+
+def told(drawing: Drawing, telling: Telling = USUAL) -> Deck | Decks:
+    """A drawing told step by step (errors as of `Drawing.storyboard`), or all parts of a lecture.
 
     Of the ways to draw it, the one is taken that has the most detail and yet is read on a slide.
     """
-    stages = [staged(part, **asked) for part in drawing.parts]
+    stages = [staged(part, telling) for part in drawing.parts]
     counts = [len(board.steps) for board, _ in stages]
     theme = drawing.options.theme
     parts = [Deck(*stage, sum(counts[:at]), sum(counts), theme) for at, stage in enumerate(stages)]

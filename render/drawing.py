@@ -159,32 +159,22 @@ class Drawing:
         """What the widths of arrows mean, where they mean anything."""
         return Widths.of(self.view).entries(self.options.theme) if "sizes" in self.options.show else ()
 
-    def storyboard(
-        self,
-        *,
-        by: str = "line",
-        motion: str = "build",
-        explain: bool = False,
-        lang: str = "en",
-        pages: tuple[Target, ...] = (),
-    ) -> Storyboard:
+    def storyboard(self, *, pages: tuple[Target, ...] = (), **asked: Any) -> Storyboard:
         """The picture told step by step, for decks and films.
 
         Args:
-            by: What makes a step: `line` (a line of the author's code), `op` (an operation), `module` or `timestep` (a
-                turn of a loop). Backward goes operation by operation where steps are lines.
-            motion: `build` (boxes appear) or `flow` (everything stands there pale until data reaches it).
-            explain: Tells the steps of backward by the chain rule, with its numbers.
-            lang: Of the deck's own words: `en` or `ru`.
             pages: What the figure is to be fitted to, the first that will do; empty for one as large as it needs.
+            **asked: Any field of `render.steps.Telling` (`by`, `motion`, `explain`, `lang`). Backward goes operation by
+                operation where steps are lines.
 
         Raises:
             RenderError: A choice that is not there, or more steps than anybody would click through.
         """
-        from render.steps import storyboard  # which asks the drawing for everything else
+        from render.steps import Telling  # with what follows, it asks the drawing for everything else
+        from render.telling import tell
 
         with collector_paused():
-            board = storyboard(self, by=by, motion=motion, explain=explain, lang=lang, pages=pages)
+            board = tell(self, Telling(**asked), pages)
         self.said.extend(board.remarks)
         return board
 
@@ -212,7 +202,7 @@ class Drawing:
         chosen = formats.get(format)
         given = chosen.check({**self.extra, **options})
         with collector_paused():
-            return chosen.write(self, **given)
+            return chosen.written(self, given)
 
     def save(self, path: str | os.PathLike[str], **options: Any) -> Path:
         """Writes the picture to a file in the format of its suffix; a file already there is replaced at the very end.

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 
-from render.errors import RenderError
+from render.animation import HOLD, checked_pace
 from render.formats.png import pixels
 
 if TYPE_CHECKING:
@@ -15,26 +15,12 @@ if TYPE_CHECKING:
 
     from render.deck import Deck, Decks
 
-HOLD: Final = 4.0  # seconds that the last slide stays at least
 _COLORS: Final = 256  # of a palette
-_SHORTEST: Final = 0.1  # seconds a step
-_LONGEST: Final = 60.0
 
 
 def stills(deck: Deck | Decks, scale: float) -> Iterator[bytes]:
-    """Each slide as a PNG file, `scale` times 1280 × 720 pixels large."""
-    return (pixels(slide.scene, scale, transparent=False) for slide in deck.slides)
-
-
-def durations(count: int, pace: float) -> list[float]:
-    """How many seconds each of `count` slides stays, at so many seconds a step.
-
-    Raises:
-        RenderError: Nobody can watch that.
-    """
-    if not _SHORTEST <= pace <= _LONGEST:
-        raise RenderError(f"pace must be from {_SHORTEST:g} to {_LONGEST:g} seconds a step, not {pace:g}")
-    return [*[pace] * (count - 1), max(pace, HOLD)]
+    """Each slide, then the whole picture with nothing stressed, as PNG files `scale` times 1280 × 720 pixels large."""
+    return (pixels(slide.scene, scale, transparent=False) for slide in (*deck.slides, deck.ending))
 
 
 def paletted(files: Sequence[bytes]) -> list[Image]:
@@ -50,17 +36,18 @@ def paletted(files: Sequence[bytes]) -> list[Image]:
     return [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
 
 
-def assembled(files: Sequence[bytes], seconds: Sequence[float], kind: str, *, loop: bool) -> bytes:
+def assembled(deck: Deck | Decks, pace: float, kind: str, *, loop: bool) -> bytes:
     """An animated GIF or PNG.
 
     Args:
-        files: Its frames as PNG files.
-        seconds: How long each is seen.
+        deck: Its slides.
+        pace: Seconds a step takes.
         kind: `GIF` or `PNG`, as Pillow has it.
         loop: Whether it begins again.
     """
-    out = BytesIO()
-    first, *others = paletted(files)
+    out, step = BytesIO(), checked_pace(pace)
+    first, *others = paletted([*stills(deck, 1.0)])
+    seconds = [*[step] * len(others), max(step, HOLD)]
     again = {"loop": 0} if loop else {"loop": 1} if kind == "PNG" else {}
     more = {"disposal": 1} if kind == "GIF" else {}
     first.save(

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from render import text
-from render.steps import By
 from render.timeline import Moment, Timeline
 from render.views.closing import is_closed_module
 from render.views.merging import step as turn_of
@@ -34,7 +33,7 @@ class Part:
     module: bool = False
 
 
-def gather(timeline: Timeline, by: By) -> Sequence[Part]:
+def gather(timeline: Timeline, by: str) -> Sequence[Part]:
     """The steps as moments that belong together, with the middle of long loops as one."""
     gathered = [_in_picture(part, timeline) for part in _gathered(timeline.moments, timeline, by)]
     detailed = [*_folded(gathered, timeline, whole=by == "timestep")]
@@ -45,7 +44,7 @@ def gather(timeline: Timeline, by: By) -> Sequence[Part]:
     return detailed
 
 
-def _gathered(moments: Sequence[Moment], timeline: Timeline, by: By) -> Iterator[Part]:
+def _gathered(moments: Sequence[Moment], timeline: Timeline, by: str) -> Iterator[Part]:
     """Consecutive moments of one line, or of one module; backward goes operation by operation."""
 
     def inmodule_of(number: int) -> bool:
@@ -75,7 +74,7 @@ def _in_picture(part: Part, timeline: Timeline) -> Part:
     return part
 
 
-def _together(moments: Sequence[Moment], part: Sequence[int], moment: Moment, timeline: Timeline, by: By) -> bool:
+def _together(moments: Sequence[Moment], part: Sequence[int], moment: Moment, timeline: Timeline, by: str) -> bool:
     """Whether a moment belongs to the step before it."""
     last = moments[part[-1]]
     if moment.kind != last.kind or by == "op" or moment.loop is not None or last.loop is not None:

@@ -13,7 +13,7 @@ from render.scene import Box
 from render.slide import TEXT, Area
 
 if TYPE_CHECKING:
-    from render.steps import Storyboard
+    from render.steps import Step, Storyboard
     from render.theme import Theme
 
 PITCH: Final = 22.0  # pixels from line to line
@@ -71,9 +71,9 @@ class CodePanel:
         lines = tuple(row for _, row in rows)
         return [Block("page_numbers", numbers, tuple(marks), PITCH), Block("page_code", code_area, lines, PITCH)]
 
-    def panels(self, number: int) -> list[Box]:
-        """The panel, and what marks the lines that run and those that are differentiated."""
-        step, words = self.board.steps[number], self.board.words
+    def panels(self, number: int, step: Step) -> list[Box]:
+        """The panel, and what marks the lines that run and those that are differentiated, as far as they are seen."""
+        words = self.board.words
         found = [panel("page_panel", words("code"), self.frame, self.theme.group.fill, self.theme.group.stroke, 1.0)]
         hue = self.theme.tensors["output"].stroke if step.kind == "forward" else self.theme.gradient
         for name, place, share in (("running", step.running, 0.16), ("about", step.about, 0.09)):

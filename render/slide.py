@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Final
 
 from render.lecture import Page
 from render.page import INCH, Target
+from render.steps import USUAL, Telling
 
 if TYPE_CHECKING:
     from render.drawing import Drawing
@@ -75,12 +76,12 @@ ALONE: Final = Arrangement("alone", _BELOW, _BELOW, Area(24, 104, 1232, 506))  #
 PAGE: Final = Arrangement("page", _BELOW, _BELOW, Area(24, 104, 1232, 586))  # of which nothing is said
 
 
-def staged(drawing: Drawing, **asked: Any) -> tuple[Storyboard, Arrangement]:
+def staged(drawing: Drawing, telling: Telling = USUAL) -> tuple[Storyboard, Arrangement]:
     """The storyboard of a drawing that is fitted to a slide, and the arrangement that it is fitted to.
 
     Args:
         drawing: A graph with the user's options.
-        **asked: As for `Drawing.storyboard`.
+        telling: How it is told.
 
     Raises:
         RenderError: As for `Drawing.storyboard`.
@@ -88,6 +89,6 @@ def staged(drawing: Drawing, **asked: Any) -> tuple[Storyboard, Arrangement]:
     coded = any(scope.source for scope in drawing.graph.scopes)
     slides = (PAGE,) if isinstance(drawing, Page) else SLIDES if coded else (ALONE,)
     targets = {slide.figure.target: slide for slide in slides}
-    board = replace(drawing, headed=False).storyboard(**asked, pages=tuple(targets))
+    board = replace(drawing, headed=False).storyboard(**asdict(telling), pages=tuple(targets))
     drawing.said.extend(board.remarks)
     return board, targets[board.drawing.page] if board.drawing.page in targets else slides[0]

@@ -6,10 +6,10 @@ a sheet of a stacked box or an edge, by its id in the scene, or the gradient tha
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Final, Literal, get_args
+from typing import TYPE_CHECKING, Final, Literal
 
 from render.errors import wrong_choice
 from render.frames import frame
@@ -22,13 +22,46 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from render.drawing import Drawing
-    from render.page import Target
 
 StepKind: TypeAlias = Literal["forward", "backward", "update"]
-By: TypeAlias = Literal["line", "op", "module", "timestep"]
-Motion: TypeAlias = Literal["build", "flow"]
-BY: Final[tuple[By, ...]] = get_args(By)
-MOTIONS: Final[tuple[Motion, ...]] = get_args(Motion)
+BY: Final = ("line", "op", "module", "timestep")
+MOTIONS: Final = ("build", "flow")
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """How a picture is told step by step: the options that all decks and films have.
+
+    A field is the whole of an option: its default, and its line under `Attributes` the words of the command line.
+
+    Attributes:
+        by: What makes a step: line, op, module or timestep.
+        motion: How it is told: build (boxes appear) or flow (all is there, pale until data reaches it).
+        explain: Tells backward by the chain rule, with its numbers.
+        lang: Language of the words that are not the author's: en or ru.
+
+    Raises:
+        RenderError: A choice that is not there; the message lists those that are.
+    """
+
+    by: str = "line"
+    motion: str = "build"
+    explain: bool = False
+    lang: str = "en"
+
+    def __post_init__(self) -> None:
+        for what, given, choices in (("kind of step", self.by, BY), ("motion", self.motion, MOTIONS)):
+            if given not in choices:
+                raise wrong_choice(what, given, choices)
+        words(self.lang)
+
+    @property
+    def words(self) -> Words:
+        """The deck's own words."""
+        return words(self.lang)
+
+
+USUAL: Final = Telling()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +112,7 @@ class Storyboard:
     listings: tuple[Listing, ...]
     title: str
     words: Words
-    motion: Motion = "build"
+    motion: str = "build"
     remarks: tuple[str, ...] = ()
 
     @property
@@ -138,24 +171,3 @@ def elements(scene: Scene) -> Iterator[str]:
         if states_gradient(box):
             yield gradient_of(box.id)
     yield from (edge.id for edge in scene.edges)
-
-
-def storyboard(
-    drawing: Drawing,
-    *,
-    by: str = "line",
-    motion: str = "build",
-    explain: bool = False,
-    lang: str = "en",
-    pages: Sequence[Target] = (),
-) -> Storyboard:
-    """A drawing told step by step (arguments and errors as for `Drawing.storyboard`)."""
-    from render.telling import tell  # which makes the records of this module
-
-    unit = next((each for each in BY if each == by), None)
-    if unit is None:
-        raise wrong_choice("kind of step", by, BY)
-    moving = next((each for each in MOTIONS if each == motion), None)
-    if moving is None:
-        raise wrong_choice("motion", motion, MOTIONS)
-    return tell(drawing, by=unit, motion=moving, explain=explain, words=words(lang), pages=pages)

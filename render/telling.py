@@ -16,7 +16,7 @@ from render.fit import fitted
 from render.gathering import Part, gather
 from render.page import smallest
 from render.statements import Statements
-from render.steps import By, Motion, Step, Storyboard, elements
+from render.steps import Step, Storyboard, Telling, elements
 from render.timeline import Moment, Timeline
 from render.views.asking import asked
 from render.views.auto import count_boxes
@@ -34,11 +34,9 @@ MAX_STEPS: Final = 300  # more are nothing to click through
 _MAX_FACTS: Final = 4
 
 
-def tell(
-    drawing: Drawing, *, by: By, motion: Motion, explain: bool, words: Words, pages: Sequence[Target]
-) -> Storyboard:
-    """The storyboard of a drawing (arguments as for `Drawing.storyboard`, checked)."""
-    drawing = replace(drawing, lang=words.lang)
+def tell(drawing: Drawing, telling: Telling, pages: Sequence[Target]) -> Storyboard:
+    """The storyboard of a drawing (pages and errors as for `Drawing.storyboard`)."""
+    drawing, by, words = replace(drawing, lang=telling.lang), telling.by, telling.words
     told = on_page(drawing, pages) if pages else readable(drawing)
     timeline = Timeline(told, outside=by in ("line", "timestep"))
     parts = gather(timeline, by)
@@ -47,7 +45,7 @@ def tell(
             f"the deck would have {len(parts):,} steps (at most {MAX_STEPS}): "
             "choose --by module or --by line, or draw less with --level module or --depth N"
         )
-    teller = _Teller(timeline, words, explain)
+    teller = _Teller(timeline, words, telling.explain)
     remarks = [*told.notes, *([] if timeline.has_backward else [words("no backward")])]
     if told.page is not None and smallest(told.scene) < told.page.least:
         remarks.append(words("small", points=f"{told.page.least:g}"))
@@ -59,7 +57,7 @@ def tell(
         listings=timeline.listings.all,
         title=drawing.options.title or text.clean(told.graph.name),
         words=words,
-        motion=motion,
+        motion=telling.motion,
         remarks=tuple(remarks),
     )
 

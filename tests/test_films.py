@@ -1,4 +1,4 @@
-"""Films: how many frames they have, how large and how long, and that the last one is the last slide."""
+"""Films: how many frames they have, how large and how long, and that the last one has the picture as it is."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from PIL import Image, ImageChops, ImageStat
 
 import render
 from render import deck
-from render.film import HOLD
+from render.animation import HOLD
 from render.formats import mp4
 from render.formats.png import pixels
 from tests.graphs import rnn_cell, square
+from tracer.graph import Graph
 
 needs_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
 
@@ -27,9 +28,21 @@ def film(name: str, **options: Any) -> bytes:
     return data
 
 
-def last_slide(graph: Any, scale: float = 1.0) -> Image.Image:
-    slides = deck.told(render.draw(graph)).slides
-    return Image.open(io.BytesIO(pixels(slides[-1].scene, scale, False))).convert("RGB")
+def shot(slide: deck.Slide, scale: float = 1.0) -> Image.Image:
+    return Image.open(io.BytesIO(pixels(slide.scene, scale, False))).convert("RGB")
+
+
+def told(graph: Graph) -> deck.Deck:
+    found = deck.told(render.draw(graph))
+    assert isinstance(found, deck.Deck)
+    return found
+
+
+def still_picture(whole: deck.Deck, scale: float = 1.0) -> tuple[Image.Image, tuple[int, ...]]:
+    """The picture of a deck by itself, as PNG has it, and where it stands on the slide."""
+    place = whole.plan.figure
+    box = tuple(round(scale * side) for side in (place.x, place.y, place.x + place.width, place.y + place.height))
+    return Image.open(io.BytesIO(pixels(whole.board.scene, scale, False))).convert("RGB"), box
 
 
 def difference(first: Image.Image, second: Image.Image) -> float:
@@ -39,16 +52,19 @@ def difference(first: Image.Image, second: Image.Image) -> float:
 
 
 @pytest.mark.parametrize("name", ["gif", "apng"])
-def test_a_film_has_a_frame_for_each_step_and_ends_with_the_last_slide(name: str) -> None:
-    data = render.render(rnn_cell(), name)
+def test_a_film_has_a_frame_for_each_step_and_ends_with_the_picture_as_it_is(name: str) -> None:
+    data, whole = render.render(rnn_cell(), name), told(rnn_cell())
     assert isinstance(data, bytes)
     found = Image.open(io.BytesIO(data))
-    assert found.n_frames == len(render.draw(rnn_cell()).storyboard().steps)
+    assert found.n_frames == len(render.draw(rnn_cell()).storyboard().steps) + 1
     assert found.size == (1280, 720)
+    assert difference(found.convert("RGB"), shot(whole.slides[0])) < 1.0
+    still, place = still_picture(whole)
+    found.seek(found.n_frames - 2)
+    stressed = difference(found.convert("RGB").crop(place), still)
     found.seek(found.n_frames - 1)
-    assert difference(found.convert("RGB"), last_slide(rnn_cell())) < 1.0
-    first = Image.open(io.BytesIO(data)).convert("RGB")
-    assert difference(first, last_slide(rnn_cell())) > 1.0
+    assert difference(found.convert("RGB").crop(place), still) < min(1.0, stressed)
+    assert difference(found.convert("RGB"), shot(whole.ending)) < 1.0
 
 
 @pytest.mark.parametrize("name", ["gif", "apng"])
@@ -80,18 +96,19 @@ def test_a_pace_that_nobody_can_watch_is_refused(name: str, pace: float, monkeyp
 
 
 @needs_ffmpeg
-def test_an_mp4_has_an_even_size_the_right_length_and_the_last_slide_at_its_end(tmp_path: Path) -> None:
+def test_an_mp4_has_an_even_size_the_right_length_and_the_picture_as_it_is_at_its_end(tmp_path: Path) -> None:
     path = render.save(square(), tmp_path / "x.mp4", pace=0.5)
     steps = len(render.draw(square()).storyboard().steps)
     asked = ["-show_entries", "stream=width,height,nb_frames,pix_fmt", "-of", "csv=p=0"]
-    told = subprocess.run(["ffprobe", "-v", "error", *asked, str(path)], capture_output=True, text=True, check=True)
-    width, height, form, frames = told.stdout.strip().split(",")
+    facts = subprocess.run(["ffprobe", "-v", "error", *asked, str(path)], capture_output=True, text=True, check=True)
+    width, height, form, frames = facts.stdout.strip().split(",")
     assert (int(width), int(height), form) == (1920, 1080, "yuv420p")
-    assert int(frames) == pytest.approx(10 * (0.5 * (steps - 1) + HOLD), abs=2)
+    assert int(frames) == pytest.approx(5 * (0.5 * steps + HOLD), abs=2)
     last = tmp_path / "last.png"
     command = ["ffmpeg", "-v", "error", "-sseof", "-0.5", "-i", str(path), "-frames:v", "1", str(last)]
     subprocess.run(command, check=True)
-    assert difference(Image.open(last).convert("RGB"), last_slide(square(), 1.5)) < 3.0
+    still, place = still_picture(told(square()), 1.5)
+    assert difference(Image.open(last).convert("RGB").crop(place), still) < 3.0
 
 
 def test_without_ffmpeg_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

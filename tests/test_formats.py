@@ -11,6 +11,7 @@ import subprocess
 import xml.etree.ElementTree as ET
 import zlib
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ import render
 from render.formats import formats
 from render.formats.dot import plain
 from render.formats.svg import escape
+from render.steps import Telling
 from tests.graphs import GRAPHS, HOSTILE, chain, mlp, residual_net, rnn_cell, square
 from tracer.graph import Graph, load
 
@@ -368,3 +370,14 @@ def test_a_wrong_format_or_option_says_what_is_right(name: str, options: dict[st
     with pytest.raises(render.RenderError) as caught:
         render.render(square(), name, **options)
     assert message in str(caught.value)
+
+
+def test_every_format_that_tells_steps_has_the_options_of_all_and_passes_them_on() -> None:
+    shared = [field.name for field in fields(Telling)]
+    telling = [found for found in formats().values() if "by" in found.options]
+    assert {found.name for found in telling} >= {"html", "pptx", "gif", "apng", "mp4", "svg", "pdf", "tikz"}
+    for found in telling:
+        assert [name for name in found.options if name in shared] == shared
+        assert all(found.described(name) for name in found.options), found.name
+        with pytest.raises(render.RenderError, match="unknown language: 'xx'"):
+            found.written(render.draw(square()), {"lang": "xx"})

@@ -2,7 +2,7 @@
 
 A format function takes a `Drawing` and asks it for the stage it spells: `scene` (placed), `composed` (not placed),
 `view` or `graph`. Options of its own are its keyword-only arguments, which the command line takes over with the words
-of its docstring.
+of its docstring. An argument whose default is a dataclass stands for options that several formats share, its fields.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
@@ -49,9 +49,41 @@ class Format:
 
     @property
     def options(self) -> Mapping[str, inspect.Parameter]:
-        """The format's own options: the keyword-only arguments of `write`."""
+        """The format's own options: the keyword-only arguments of `write`, and the fields of those that are records."""
+        found = {name: each for name, each in self._arguments.items() if not is_dataclass(each.default)}
+        return {**found, **{name: each for group in self._groups.values() for name, each in _fields(group).items()}}
+
+    @property
+    def _arguments(self) -> Mapping[str, inspect.Parameter]:
         found = inspect.signature(self.write).parameters.values()
         return {each.name: each for each in found if each.kind is inspect.Parameter.KEYWORD_ONLY}
+
+    @property
+    def _groups(self) -> Mapping[str, Any]:
+        """The arguments that are records, by name, as they are where nothing is asked."""
+        return {name: each.default for name, each in self._arguments.items() if is_dataclass(each.default)}
+
+    def written(self, drawing: Any, given: Mapping[str, Any]) -> str | bytes:
+        """The content of a file.
+
+        Args:
+            drawing: What to write.
+            given: Some of `options`, checked.
+        """
+        own = {name: value for name, value in given.items() if name in self._arguments}
+        groups = {
+            name: replace(group, **{field: given[field] for field in _fields(group) if field in given})
+            for name, group in self._groups.items()
+        }
+        return self.write(drawing, **own, **groups)
+
+    def described(self, option: str) -> str:
+        """What the docstring of `write`, or of the record that the option is a field of, says of it."""
+        owner = next((type(group) for group in self._groups.values() if option in _fields(group)), self.write)
+        for line in (inspect.getdoc(owner) or "").splitlines():
+            if line.strip().startswith(f"{option}: "):
+                return line.partition(": ")[2]
+        return ""
 
     @property
     def is_deck(self) -> bool:
@@ -163,14 +195,16 @@ def options() -> Mapping[str, Option]:
     for each in formats().values():
         for name, parameter in each.options.items():
             kind = _KINDS[str(parameter.annotation).partition(" |")[0]]
-            first = found.get(name, Option(name, kind, _described(each.write, name), ()))
+            first = found.get(name, Option(name, kind, each.described(name), ()))
             found[name] = replace(first, formats=(*first.formats, each.name))
     return dict(sorted(found.items()))
 
 
-def _described(write: Write, name: str) -> str:
-    """What the docstring says of an argument."""
-    for line in (inspect.getdoc(write) or "").splitlines():
-        if line.strip().startswith(f"{name}: "):
-            return line.partition(": ")[2]
-    return ""
+def _fields(group: Any) -> Mapping[str, inspect.Parameter]:
+    """The fields of a record as arguments."""
+    return {
+        each.name: inspect.Parameter(
+            each.name, inspect.Parameter.KEYWORD_ONLY, default=getattr(group, each.name), annotation=each.type
+        )
+        for each in fields(group)
+    }

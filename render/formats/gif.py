@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from render import deck
-from render.film import assembled, durations, stills
+from render.film import assembled
 from render.formats import register
+from render.steps import USUAL, Telling
 
 if TYPE_CHECKING:
     from render.drawing import Drawing
@@ -18,10 +19,7 @@ def write(
     *,
     pace: float = 1.6,
     loop: bool = True,
-    by: str = "line",
-    motion: str = "build",
-    explain: bool = False,
-    lang: str = "en",
+    telling: Telling = USUAL,
 ) -> bytes:
     """A frame for each step; the last one stays longer.
 
@@ -29,11 +27,6 @@ def write(
         drawing: What to write.
         pace: Seconds a step takes.
         loop: Begins again after the last step.
-        by: What makes a step: line, op, module or timestep.
-        motion: How it is told: build (boxes appear) or flow (all is there, pale until data reaches it).
-        explain: Tells backward by the chain rule, with its numbers.
-        lang: Language of the words that are not the author's: en or ru.
+        telling: How it is told.
     """
-    shown = deck.told(drawing, by=by, motion=motion, explain=explain, lang=lang)
-    seconds = durations(len(shown.slides), pace)
-    return assembled([*stills(shown, 1.0)], seconds, "GIF", loop=loop)
+    return assembled(deck.told(drawing, telling), pace, "GIF", loop=loop)

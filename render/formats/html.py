@@ -13,7 +13,7 @@ from render.formats.svg import Parts, spell
 from render.frames import blend
 from render.listing import Listing, Place, lines_of
 from render.slide import TEXT, Area, Arrangement, staged
-from render.steps import Step, Storyboard
+from render.steps import USUAL, Step, Storyboard, Telling
 from render.theme import Theme
 
 if TYPE_CHECKING:
@@ -44,22 +44,16 @@ def write(
     drawing: Drawing,
     *,
     animate: bool = True,
-    by: str = "line",
-    motion: str = "build",
-    explain: bool = False,
-    lang: str = "en",
+    telling: Telling = USUAL,
 ) -> str:
     """The deck, or the final picture, as a page that asks the network for nothing.
 
     Args:
         drawing: What to write.
         animate: Tells it step by step, as it ran.
-        by: What makes a step: line, op, module or timestep.
-        motion: How it is told: build (boxes appear) or flow (all is there, pale until data reaches it).
-        explain: Tells backward by the chain rule, with its numbers.
-        lang: Language of the words that are not the author's: en or ru.
+        telling: How it is told.
     """
-    stages = [staged(part, by=by, motion=motion, explain=explain, lang=lang) for part in drawing.parts]
+    stages = [staged(part, telling) for part in drawing.parts]
     first = stages[0][0]
     if not animate:
         picture = str(drawing.render("svg", embed=False))

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from render import deck, text
+from render.animation import HOLD, checked_pace
 from render.errors import RenderError
-from render.film import durations, stills
+from render.film import stills
 from render.formats import register
+from render.steps import USUAL, Telling
 
 if TYPE_CHECKING:
     from render.drawing import Drawing
 
 _SCALE: Final = 1.5  # 1920 × 1080
-_RATE: Final = 10  # frames a second: pictures that stand still need no more, and each costs time to encode
+# Frames a second, the first with which every step is seen: pictures that stand still need no more, and each costs time
+# to encode; players lose their way at fewer than these.
+_RATES: Final = (5, 10, 20)
 
 
 @register("mp4", suffixes=(".mp4",), mime="video/mp4", help_text="film of the slides, 1920 × 1080 pixels", binary=True)
@@ -26,29 +31,21 @@ def write(
     drawing: Drawing,
     *,
     pace: float = 1.6,
-    by: str = "line",
-    motion: str = "build",
-    explain: bool = False,
-    lang: str = "en",
+    telling: Telling = USUAL,
 ) -> bytes:
     """A film in which each step stays for a while, the last one longer.
 
     Args:
         drawing: What to write.
         pace: Seconds a step takes.
-        by: What makes a step: line, op, module or timestep.
-        motion: How it is told: build (boxes appear) or flow (all is there, pale until data reaches it).
-        explain: Tells backward by the chain rule, with its numbers.
-        lang: Language of the words that are not the author's: en or ru.
+        telling: How it is told.
 
     Raises:
         RenderError: There is no ffmpeg; the message says how to get one.
     """
-    ffmpeg = program()
-    shown = deck.told(drawing, by=by, motion=motion, explain=explain, lang=lang)
-    seconds = durations(len(shown.slides), pace)
-    with tempfile.TemporaryDirectory() as folder:
-        return _film(ffmpeg, Path(folder), [*stills(shown, _SCALE)], seconds, text.clean(shown.title))
+    ffmpeg, step = program(), checked_pace(pace)
+    shown = deck.told(drawing, telling)
+    return _film(ffmpeg, stills(shown, _SCALE), step, text.clean(shown.title))
 
 
 def program() -> str:
@@ -70,39 +67,28 @@ def program() -> str:
     return str(get_ffmpeg_exe())
 
 
-def _film(ffmpeg: str, folder: Path, frames: Sequence[bytes], seconds: Sequence[float], title: str) -> bytes:
-    rows = ["ffconcat version 1.0"]
-    for number, (frame, length) in enumerate(zip(frames, seconds, strict=True)):
-        (folder / f"{number}.png").write_bytes(frame)
-        rows += [f"file {number}.png", f"duration {length:.3f}"]
-    (folder / "film.txt").write_text("\n".join((*rows, f"file {len(frames) - 1}.png", "")), encoding="ascii")
-    done = subprocess.run(_command(ffmpeg, title, sum(seconds)), cwd=folder, capture_output=True, check=False)
-    if done.returncode:
-        told = done.stderr.decode("utf-8", "replace").strip().splitlines()
-        raise RenderError(f"ffmpeg could not make the film: {told[-1] if told else 'it says not why'}")
-    return (folder / "film.mp4").read_bytes()
+def _film(ffmpeg: str, frames: Iterator[bytes], pace: float, title: str) -> bytes:
+    """The film, made while its frames are still being drawn."""
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as said:
+        film = Path(folder, "film.mp4")
+        making = subprocess.Popen(_command(ffmpeg, pace, title, film), stdin=subprocess.PIPE, stderr=said)
+        assert making.stdin is not None
+        with contextlib.suppress(BrokenPipeError), making.stdin as pipe:  # it says below why it went
+            for frame in frames:
+                pipe.write(frame)
+        if making.wait():
+            said.seek(0)
+            told = said.read().decode("utf-8", "replace").strip().splitlines()
+            raise RenderError(f"ffmpeg could not make the film: {told[-1] if told else 'it says not why'}")
+        return film.read_bytes()
 
 
-def _command(ffmpeg: str, title: str, seconds: float) -> list[str]:
-    """H.264 in the form that every player knows, with no trace of when and where it was made.
-
-    The list names the last slide twice: it stays until its second mention, a frame before the end.
-    """
-    read = ["-f", "concat", "-i", "film.txt"]
-    code = ["-r", str(_RATE), "-c:v", "libx264", "-preset", "veryfast", "-crf", "18", "-tune", "animation"]
-    form = ["-pix_fmt", "yuv420p", "-movflags", "+faststart", "-metadata", f"title={title}"]
+def _command(ffmpeg: str, pace: float, title: str, film: Path) -> list[str]:
+    """H.264 in the form that every player knows, with no trace of when and where it was made."""
+    rate = next(rate for rate in _RATES if rate * pace >= 1)
+    made = f"format=yuv420p,fps={rate},tpad=stop_mode=clone:stop_duration={max(0.0, HOLD - pace):.3f}"
+    read = ["-f", "image2pipe", "-c:v", "png", "-framerate", f"{1 / pace:.6f}", "-i", "pipe:0", "-vf", made]
+    code = ["-c:v", "libx264", "-preset", "veryfast", "-crf", "18", "-tune", "animation"]
+    form = ["-movflags", "+faststart", "-metadata", f"title={title}"]
     exact = ["-fflags", "+bitexact", "-flags:v", "+bitexact"]
-    return [
-        ffmpeg,
-        "-nostdin",
-        "-v",
-        "error",
-        "-y",
-        *read,
-        *code,
-        *form,
-        "-t",
-        f"{seconds + 1 / _RATE:.3f}",
-        *exact,
-        "film.mp4",
-    ]
+    return [ffmpeg, "-v", "error", "-y", *read, *code, *form, *exact, str(film)]

@@ -14,6 +14,7 @@ from render.formats import register
 from render.layout.outline import corner_radius
 from render.painting import Line, dashes, head, inner, layers, lines, pieces, rules
 from render.scene import Box, Edge, Scene, Text
+from render.steps import USUAL, Telling
 
 if TYPE_CHECKING:
     from reportlab.pdfgen.canvas import Canvas  # type: ignore[import-untyped]
@@ -37,10 +38,7 @@ def write(
     *,
     transparent: bool = False,
     animate: bool = False,
-    by: str = "line",
-    motion: str = "build",
-    explain: bool = False,
-    lang: str = "en",
+    telling: Telling = USUAL,
 ) -> bytes:
     """The picture as a page of its own size, 200 inches at most; or a deck with a page of 13.33 × 7.5 in for each step.
 
@@ -48,17 +46,14 @@ def write(
         drawing: What to write.
         transparent: Leaves the background out.
         animate: Tells it step by step, as it ran.
-        by: What makes a step: line, op, module or timestep.
-        motion: How it is told: build (boxes appear) or flow (all is there, pale until data reaches it).
-        explain: Tells backward by the chain rule, with its numbers.
-        lang: Language of the words that are not the author's: en or ru.
+        telling: How it is told.
     """
     from reportlab.pdfgen.canvas import Canvas
 
     out = BytesIO()
-    canvas = Canvas(out, invariant=1, pageCompression=1, initialFontName=_face(_FACES[False]), lang=lang)
+    canvas = Canvas(out, invariant=1, pageCompression=1, initialFontName=_face(_FACES[False]), lang=telling.lang)
     if animate:
-        shown = deck.told(drawing, by=by, motion=motion, explain=explain, lang=lang)
+        shown = deck.told(drawing, telling)
         _tell(canvas, shown.title, shown.about)
         for slide in shown.slides:
             _mark(canvas, slide.name)

@@ -8,6 +8,7 @@ from render import deck
 from render.formats import register
 from render.pptx.package import packed
 from render.pptx.page import leaves, tag
+from render.steps import USUAL, Telling
 
 if TYPE_CHECKING:
     from render.drawing import Drawing
@@ -25,22 +26,15 @@ def write(
     drawing: Drawing,
     *,
     animate: bool = True,
-    by: str = "line",
-    motion: str = "build",
-    explain: bool = False,
-    lang: str = "en",
+    telling: Telling = USUAL,
 ) -> bytes:
     """A slide for each step, on which every shape keeps its place and its name, so that PowerPoint's Morph finds it.
 
     Args:
         drawing: What to write.
         animate: Writes a slide for each step; without it, one with the whole picture.
-        by: What makes a step: line, op, module or timestep.
-        motion: What has not been reached yet is not there (build), or pale (flow).
-        explain: Tells backward by the chain rule, with its numbers.
-        lang: Language of the deck's own words: en or ru.
+        telling: How it is told.
     """
-    asked = {"by": by, "motion": motion, "explain": explain, "lang": lang}
-    shown = deck.told(drawing, **asked) if animate else deck.still(drawing)
-    pages = [leaf for part in shown.parts for leaf in leaves(part.slides, tag(lang))]
-    return packed(pages, title=shown.title, subject=shown.about, lang=tag(lang), theme=drawing.options.theme)
+    shown, lang = deck.told(drawing, telling) if animate else deck.still(drawing), tag(telling.lang)
+    pages = [leaf for part in shown.parts for leaf in leaves(part.slides, lang)]
+    return packed(pages, title=shown.title, subject=shown.about, lang=lang, theme=drawing.options.theme)

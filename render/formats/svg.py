@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from render import text
-from render.animation import Animation, captioned
+from render.animation import Animation, captioned, checked_pace
 from render.embedding import metadata
-from render.errors import RenderError
 from render.formats import register
 from render.layout.outline import corner_radius
 from render.page import INCH
 from render.painting import HEAD, Line, below, dashes, inner, layers, lines, number, pieces, rules
 from render.scene import Box, Edge, Label, Point, Scene, Text
 from render.statements import Statements
+from render.steps import USUAL, Telling
 
 if TYPE_CHECKING:
     from render.drawing import Drawing
@@ -41,9 +41,7 @@ def write(
     animate: bool = False,
     loop: bool = False,
     pace: float = 1.6,
-    by: str = "line",
-    motion: str = "build",
-    lang: str = "en",
+    telling: Telling = USUAL,
 ) -> str:
     """The picture as an SVG document, ids prefixed with a hash of its content so that pictures share a page.
 
@@ -54,19 +52,15 @@ def write(
         animate: Tells it step by step, as it ran.
         loop: Begins again after the last step.
         pace: Seconds a step takes.
-        by: What makes a step: line, op, module or timestep.
-        motion: How it is told: build (boxes appear) or flow (all is there, pale until data reaches it).
-        lang: Language of the words that are not the author's: en or ru.
+        telling: How it is told.
     """
     carried = metadata(drawing.graph) if embed else ""
     if not animate:
         scene = replace(drawing.scene, background="") if transparent else drawing.scene
         return spell(scene, told=_told(drawing), carried=carried, inches=drawing.page is not None)
-    if not 0.1 <= pace <= 60:
-        raise RenderError(f"pace must be from 0.1 to 60 seconds a step, not {pace:g}")
-    board = drawing.storyboard(by=by, motion=motion, lang=lang)
+    board = drawing.storyboard(**asdict(telling))
     scene, captions = captioned(board)
-    parts = Parts(Animation(board, pace, loop).style(), captions)
+    parts = Parts(Animation(board, checked_pace(pace), loop).style(), captions)
     scene = replace(scene, background="") if transparent else scene
     return spell(scene, told=_told(board.drawing), carried=carried, parts=parts)
 

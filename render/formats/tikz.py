@@ -13,6 +13,7 @@ from render.layout.outline import corner_radius
 from render.painting import Line, dashes, head, inner, layers, lines, number, pieces, rules
 from render.scene import Box, Edge, Point, Scene, Text
 from render.slide import WIDTH
+from render.steps import USUAL, Telling
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -74,10 +75,7 @@ def write(
     *,
     transparent: bool = False,
     animate: bool = False,
-    by: str = "line",
-    motion: str = "build",
-    explain: bool = False,
-    lang: str = "en",
+    telling: Telling = USUAL,
 ) -> str:
     """The picture as a standalone LaTeX document, or as a presentation with overlays; no TikZ library is needed.
 
@@ -85,13 +83,10 @@ def write(
         drawing: What to write.
         transparent: Leaves the background out.
         animate: Tells it step by step, as it ran.
-        by: What makes a step: line, op, module or timestep.
-        motion: How it is told: build (boxes appear) or flow (all is there, pale until data reaches it).
-        explain: Tells backward by the chain rule, with its numbers.
-        lang: Language of the words that are not the author's: en or ru.
+        telling: How it is told.
     """
     if animate:
-        return _presentation(deck.told(drawing, by=by, motion=motion, explain=explain, lang=lang), transparent)
+        return _presentation(deck.told(drawing, telling), transparent)
     scene = replace(drawing.scene, background="") if transparent else drawing.scene
     writer = _Writer(min(_BIG_POINT, _LARGEST / max(scene.width, scene.height)))
     picture = writer.picture(scene, map(writer.spelled, layers(scene)), before=_defined([scene]))

@@ -60,7 +60,7 @@ def _columns(plan: Plan, run: Run, rows: Sequence[Sequence[Item]], home: int | N
     first_left_out = steps - 1 if len(rows) > steps else last
     for number in (*range(first_left_out), last):
         facts = {"step": number, "steps": len(rows)}
-        plan.enclose(rows[number], Scope(-1, home, "loop", f"t = {number}", attrs=facts))
+        plan.enclose(rows[number], Scope(-1, home, "loop", f"t = {number + 1}", attrs=facts))
     if first_left_out < last:
         _skip(plan, run, range(first_left_out, last), home)
     return last - first_left_out
