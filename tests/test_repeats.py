@@ -189,7 +189,7 @@ def columns(graph: Graph) -> list[Scope]:
 def test_every_turn_is_a_column_with_its_number() -> None:
     graph = time(loop(4))
     assert [(scope.name, step(scope), scope.source and scope.source.line) for scope in columns(graph)] == [
-        *(("t = 0", 0, 3), ("t = 1", 1, 3), ("t = 2", 2, 3), ("t = 3", 3, 3)),
+        *(("t = 1", 0, 3), ("t = 2", 1, 3), ("t = 3", 2, 3), ("t = 4", 3, 3)),
     ]
     assert graph.nodes == loop(4).nodes
     assert "notes" not in graph.meta
@@ -232,7 +232,7 @@ def test_weights_stand_once_beside_the_columns_and_as_a_tag_in_each(steps: int) 
     assert [(box.kind, box.group is None) for box in boxes] == [("tensor", True)] + [("tag", False)] * min(steps, 5)
     groups = [box for box in scene.boxes if box.kind == "group"]
     assert [box.x for box in groups] == sorted(box.x for box in groups)
-    assert titles(scene) == [f"t = {number}" for number in (*range(min(steps, 5) - 1), 4)]
+    assert titles(scene) == [f"t = {number + 1}" for number in (*range(min(steps, 5) - 1), 4)]
 
 
 # Modules that are alike.
