@@ -1,7 +1,7 @@
 """A frame -> the line it is at, the variables the running expression is assigned to, and how the call was written.
 
-What the author wrote is found with `executing`, which maps the instruction a frame is at to a node of the syntax
-tree; the answer is the same every time that instruction runs, so it is worked out once per (code, instruction).
+What the author wrote is found with `syntax`, which maps the instruction a frame is at to a node of the syntax tree;
+the answer is the same every time that instruction runs, so it is worked out once per (code, instruction).
 """
 
 from __future__ import annotations
@@ -192,19 +192,15 @@ def _items(held: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _site(frame: FrameType) -> Site:
-    code = frame.f_code
-    node = None
+    found = None
     try:
-        import executing
+        from tracer.syntax import node
 
-        found: Any = executing.Source.executing(frame)
-        node = found.node
-        if node is None and len(found.statements or ()) == 1:  # Python 3.10 does not tell `x += y` from its parts
-            node = next((each for each in found.statements if isinstance(each, ast.AugAssign)), None)
+        found = node(frame)
     except Exception:
         if TESTING:
             raise
-    return _describe(node, code, frame.f_lineno)
+    return _describe(found, frame.f_code, frame.f_lineno)
 
 
 def _describe(node: ast.AST | None, code: CodeType, line: int) -> Site:

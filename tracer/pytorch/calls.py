@@ -8,10 +8,11 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
 import torch
-from torch.overrides import TorchFunctionMode, resolve_name
+from torch.overrides import TorchFunctionMode
 
 from tracer import names
 from tracer.pytorch.frames import author_frame, is_author
+from tracer.pytorch.functions import qualified, short_name
 from tracer.pytorch.internals import Quietly, sequence_number
 from tracer.pytorch.places import caller, place
 from tracer.pytorch.schemas import Kernel, describe, plain
@@ -364,25 +365,6 @@ _NO_TENSORS: Final = frozenset((int, float, bool, str, type(None), torch.dtype, 
 def whole(func: Any, target: str) -> Kernel:
     """A call as a kernel of its own."""
     return Kernel(short_name(func), target, (), {}, frozenset(), (), func, func)
-
-
-def short_name(func: Any) -> str:
-    """How a function is called in a picture: `mm`, `T` for the property."""
-    name = getattr(func, "__name__", None) or str(func)
-    if name in ("__get__", "__set__"):
-        return str(getattr(getattr(func, "__self__", None), "__name__", name))
-    name = name.split(".")[0]
-    return name.strip("_") if name.startswith("__") else name
-
-
-def qualified(func: Any) -> str:
-    """The dotted name of a function; torch's own tables know some only under an alias, so the last part is our own."""
-    with Quietly():
-        path = resolve_name(func) or f"{getattr(func, '__module__', '') or ''}.{short_name(func)}"
-    name = getattr(func, "__name__", None)
-    if path.endswith(("__get__", "__set__")) or name is None:
-        return path
-    return ".".join([*path.split(".")[:-1], name])
 
 
 def _arguments(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,8 +16,9 @@ from tracer.builder import NodeDraft, ScopeDraft, ValueDraft
 from tracer.graph import Stats
 from tracer.names import Results, Site
 from tracer.pytorch.arguments import write
-from tracer.pytorch.calls import Call, qualified, short_name
+from tracer.pytorch.calls import Call
 from tracer.pytorch.frames import is_author
+from tracer.pytorch.functions import qualified, short_name
 from tracer.pytorch.lane import APART
 from tracer.pytorch.numbers import Numbers
 from tracer.pytorch.schemas import Kernel, attributes
