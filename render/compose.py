@@ -6,7 +6,7 @@ Two styles. In `data` tensors are boxes and operations ovals between them, as on
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Final
@@ -298,7 +298,8 @@ class _Draft:
         return None, None
 
     def _tensor(self, value: Value) -> Box:
-        paint, lines = self._tensor_paint(value), self.words.tensor(value, self.readings.tensor(value))
+        paint, group = self._tensor_paint(value), self.groups.of_value(value.id)
+        lines = self.words.tensor(value, self.readings.tensor(value), self.groups.module_of(group))
         across = self.theme.records and len(lines) > 1
         width, height = sizing.record_size(lines) if across else sizing.tensor_size(lines, self.style)
         outline: Outline = "pill" if value.kind == "constant" else self.theme.outlines["tensor"]
@@ -315,7 +316,7 @@ class _Draft:
             dashed=paint.dashed,
             across=across,
             tooltip=self._tooltip(value),
-            group=self.groups.of_value(value.id),
+            group=group,
             width=width + (height / 2 if outline == "pill" else 0),
             height=height,
         )
@@ -332,7 +333,16 @@ class _Draft:
         if self._is_loss(value):
             return self.theme.tensors["loss"]
         ended = value.kind == "result" and value.id in self.graph.outputs
-        return self.theme.tensors["output" if ended else value.kind]
+        return self.theme.tensors["output" if ended else self._kinds[value.id]]
+
+    @cached_property
+    def _kinds(self) -> Mapping[int, str]:
+        """What kind of tensor each is: a buffer or parameter that was written to (running statistics) stays one."""
+        found: dict[int, str] = {}
+        for value in self.graph.values:
+            before = "" if value.version_of is None else found.get(value.version_of, "")
+            found[value.id] = before if before in ("buffer", "parameter") else value.kind
+        return found
 
     def _operation(self, node: Node) -> Box:
         lines = self.words.operation(node, self.readings.operation(node))

@@ -20,6 +20,7 @@ from render.page import Target, printed
 from render.scene import Scene
 from render.views.levels import select
 from render.widths import Widths
+from render.words import Words as Language
 from tracer.graph import Graph
 from tracer.records import collector_paused
 
@@ -150,7 +151,7 @@ class Drawing:
             notes=self.captions,
             error=self.error,
             entries=[*self._widths(), *(legend.told(words, theme) for words in self.dims.legend())],
-            scale=None if self.heat is None else self.heat.scale(),
+            scale=None if self.heat is None else self.heat.scale(Language(self.lang)),
             language=self.lang,
         )
         return annotate.annotate(placed, theme, words)

@@ -57,6 +57,11 @@ class Groups:
             path = path[: next(inside, len(path))]
         return _innermost(path)
 
+    def module_of(self, group: str | None) -> str:
+        """The name of a group, or of the innermost module with a name around it; empty where there is none."""
+        around = self.graph.path(int(group[1:])) if group is not None else ()
+        return next((text.clean(each.name) for each in reversed(around) if each.kind == "module" and each.name), "")
+
     def _crosses(self, scope: int, value: int, *, made: bool) -> bool:
         """Whether a value was passed into a module call or handed back by it; a loop is given all that it reads."""
         found = self.graph.scope_by_id[scope]

@@ -18,8 +18,10 @@ from render.quantities import Quantity, Reading
 from render.scale import Ramp, Scale, Span
 from render.scene import Box, Scene
 from render.theme import Theme
+from render.words import Words
 from tracer.graph import Graph
 
+ENGLISH: Final = Words("en")  # of descriptions and notes
 _WIDE: Final = 1e3  # from here on the ends of a span are worth a sentence
 _FAR: Final = 10.0  # times beyond the ends of a scale is worth a word
 _MARKS: Final = {"none": "no gradient", "zero": "exactly 0", "bad": "nan or inf"}
@@ -59,7 +61,7 @@ class Heat:
     @property
     def told(self) -> str:
         """The scale in a sentence, for formats without a legend; empty without colours."""
-        return f"Coloured by {self.quantity.title}: {self._range()}." if self.readings else ""
+        return f"Coloured by {self.quantity.title(ENGLISH)}: {self._range()}." if self.readings else ""
 
     def note(self) -> str:
         """What stands out, or why there are no colours; empty where there is nothing to say."""
@@ -69,7 +71,7 @@ class Heat:
 
     def _ends(self) -> str:
         """Where the largest and the smallest amount are, if they are orders of magnitude apart."""
-        span, lead = self.span, self.quantity.title.partition(" ")[0]
+        span, lead = self.span, self.quantity.title(ENGLISH).partition(" ")[0]
         if self.whole is not None or span is None or self.quantity.linear or span.high < _WIDE * span.low:
             return ""
         orders = round(math.log10(span.high) - math.log10(span.low))
@@ -163,27 +165,27 @@ class Heat:
 
     # Words.
 
-    def scale(self) -> Scale | None:
-        """What the colours mean; None where there are none."""
+    def scale(self, say: Words) -> Scale | None:
+        """What the colours mean, in a language; None where there are none."""
         if not self.readings:
             return None
         return Scale(
-            title=text.run(self.quantity.title, SIZE, self.theme.text),
-            entries=tuple(self._entries()),
+            title=text.run(self.quantity.title(say), SIZE, self.theme.text),
+            entries=tuple(self._entries(say)),
             span=self.span,
             ramp=self._ramp,
             spell=self.quantity.spell,
             frame=Box("", "swatch", fill=self.theme.background, stroke=self.theme.muted, stroke_width=1.0),
         )
 
-    def _entries(self) -> Iterator[Entry]:
+    def _entries(self, say: Words) -> Iterator[Entry]:
         sample = Box("", "swatch", outline="rect", stroke=self.theme.muted, stroke_width=1.2)
         for words, color in self._categories().items():
             yield Entry(text.run(f"{words} ({self._count(words)})", SIZE, self.theme.text), replace(sample, fill=color))
         for state, words in _MARKS.items():
             count = sum(reading.state == state for reading in self.readings.values())
             if count:
-                told = f"{words} ({text.count(count)})"
+                told = f"{say(words)} ({text.count(count)})"
                 yield Entry(text.run(told, SIZE, self.theme.text), self._marked(sample, state))
 
     def _count(self, words: str) -> str:
@@ -192,4 +194,4 @@ class Heat:
     def _range(self) -> str:
         span, spell = self.span, self.quantity.spell
         words = [f"from {spell(span.low)} to {spell(span.high)}"] if span is not None else []
-        return ", ".join([*words, *(entry.words.text for entry in self._entries())])
+        return ", ".join([*words, *(entry.words.text for entry in self._entries(ENGLISH))])

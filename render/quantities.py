@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from render import text
+from render.words import Words
 from tracer.graph import Node, Stats, Value
 
 _LARGEST: Final = 10**300  # a whole number may be larger than any float
@@ -36,23 +37,27 @@ class Quantity:
 
     Attributes:
         name: As the user writes it.
-        title: What the legend calls it.
         of_values: What tensors have together; None for what they do not have.
         of_node: What an operation has itself, how often it ran given; None where it is what its results have.
         spell: An amount in words.
         missing: Why a graph may have none of it, and what to do.
         linear: Whether amounts add up, so that colours show shares; otherwise their scale is logarithmic.
         new: Whether an operation has it of new memory alone, not of views and of what it wrote in place.
+        partial: Whether only what ran forward has it in the picture, although backward ran too.
     """
 
     name: str
-    title: str
     of_values: Callable[[Sequence[Value]], Reading | None]
     of_node: Callable[[Node, int], Reading | None] | None
     spell: Callable[[float], str]
     missing: str
     linear: bool = False
     new: bool = False
+    partial: bool = False
+
+    def title(self, say: Words) -> str:
+        """What the legend calls it, in a language."""
+        return say(f"by {self.name}") + (f", {say('forward pass')}" if self.partial else "")
 
     def of_operation(self, node: Node, results: Sequence[Value], times: int) -> Reading | None:
         """What an operation has: of its own, or else what its results have together.
@@ -155,21 +160,21 @@ def _seconds(amount: float) -> str:
 
 
 _ALL: Final = (
-    Quantity("gradient", "|grad| norm of the gradient", _gradient, None, text.number,
+    Quantity("gradient", _gradient, None, text.number,
              "no gradient was recorded: does the program call backward()?"),
-    Quantity("activation", "rms root mean square of the elements", _activation, None, text.number,
+    Quantity("activation", _activation, None, text.number,
              "no numbers were recorded, as on fake tensors"),
-    Quantity("time", "time that operations took", _nothing, _cost("seconds", _seconds), _seconds,
+    Quantity("time", _nothing, _cost("seconds", _seconds), _seconds,
              "no times were recorded: run the program with --color-by time, or record it with timed=True "
              "(PyTorch alone is timed)", linear=True),
-    Quantity("flops", "floating-point operations", _nothing, _cost("flops", _flops), _flops,
+    Quantity("flops", _nothing, _cost("flops", _flops), _flops,
              "no operation in it has a count of floating-point operations (matrix products, convolutions and "
              "attention of PyTorch have)", linear=True),
-    Quantity("memory", "bytes of tensors", _bytes, _made, text.size,
+    Quantity("memory", _bytes, _made, text.size,
              "the graph does not say how large its elements are: record it with PyTorch", linear=True, new=True),
-    Quantity("dtype", "type of the elements", _category(lambda value: value.dtype), None, text.number,
+    Quantity("dtype", _category(lambda value: value.dtype), None, text.number,
              "the graph does not say the types of its elements"),
-    Quantity("device", "device", _category(lambda value: value.device), None, text.number,
+    Quantity("device", _category(lambda value: value.device), None, text.number,
              "the graph does not say on which device its tensors are: record it with PyTorch"),
 )  # fmt: skip
 QUANTITIES: Final[dict[str, Quantity]] = {each.name: each for each in _ALL}

@@ -70,8 +70,8 @@ class Readings:
 
 
 def of_forward(quantity: Quantity, graph: Graph) -> Quantity:
-    """The quantity with a title that says so, where operations have it and only those of forward are drawn."""
+    """The quantity marked as partial, where operations have it and only those of forward are drawn."""
     ran_back = any(value.grad is not None for value in graph.values)
     if quantity.of_node is None or quantity.new or not ran_back or any(node.phase != "forward" for node in graph.nodes):
         return quantity
-    return replace(quantity, title=f"{quantity.title}, forward pass")
+    return replace(quantity, partial=True)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 import pytest
 
 from render import Drawing, RenderError, draw, picture, text
+from render.labels.words import parameters
 from render.options import ITEMS
 from render.scene import Box, Edge, Scene
 from render.theme import Theme, theme, themes
@@ -174,8 +175,8 @@ def test_an_empty_graph_is_an_empty_picture() -> None:
 def test_operations_style_folds_parameters_and_writes_a_shape_where_it_changes() -> None:
     scene = composed(residual_net())
     boxes = said(scene.boxes)
-    assert boxes["conv1"] == ["conv2d 3×3 · 2,304"]
-    assert boxes["head"] == ["linear · 170"]
+    assert boxes["conv1"] == ["conv2d 3×3 · 2,304 params"]
+    assert boxes["head"] == ["linear · 170 params"]
     assert "stem.weight" not in boxes
     labels = [edge.label.text for edge in scene.edges if edge.label is not None]
     assert labels == ["4×16×32×32", "4×16", "logits · 4×10"]
@@ -184,7 +185,7 @@ def test_operations_style_folds_parameters_and_writes_a_shape_where_it_changes()
 def test_open_modules_are_groups_with_name_type_and_parameters() -> None:
     scene = composed(residual_net())
     groups = [box for box in scene.boxes if box.kind == "group"]
-    assert [words(box) for box in groups] == [["SmallResNet 5,274 parameters"], ["blocks.0 Block · 4,672 parameters"]]
+    assert [words(box) for box in groups] == [["SmallResNet 5,274 params"], ["blocks.0 Block · 4,672 params"]]
     assert groups[1].group == groups[0].id
     inside = [words(box)[0] for box in scene.boxes if box.group == groups[1].id]
     assert inside == ["conv1", "bn1", "relu", "conv2", "bn2", "+"]
@@ -204,12 +205,12 @@ def test_an_index_says_all_and_a_discarded_result_has_no_box() -> None:
 
 
 def test_a_closed_module_says_its_type_and_parameters() -> None:
-    assert said(composed(mlp(), level="module", hide="gradients").boxes)["fc1"] == ["Linear · 2,080"]
+    assert said(composed(mlp(), level="module", hide="gradients").boxes)["fc1"] == ["Linear · 2,080 params"]
 
 
 def test_a_closed_module_that_holds_more_says_how_much_and_the_shape_that_comes_out() -> None:
     scene = composed(residual_net(), view="collapse:type=Block")
-    assert said(scene.boxes)["Block"] == ["blocks.0 · 4,672", "6 operations · 4×16×32×32"]
+    assert said(scene.boxes)["Block"] == ["blocks.0 · 4,672 params", "6 operations · 4×16×32×32"]
     block = next(box.id for box in scene.boxes if words(box)[:1] == ["Block"])
     assert [edge.label for edge in scene.edges if edge.tail == block] == [None]  # the box has said it
     assert said(composed(residual_net(), view="collapse:type=Block", hide="shapes").boxes)["Block"][1] == "6 operations"
@@ -217,7 +218,7 @@ def test_a_closed_module_that_holds_more_says_how_much_and_the_shape_that_comes_
 
 def test_large_pictures_state_the_gradients_of_parameters_and_draw_their_way_on_request() -> None:
     plain = draw(mlp(), level="module").composed
-    assert said(plain.boxes)["fc1"] == ["Linear · 2,080", "|grad| 0.297"]  # sqrt(0.21**2 + 0.21**2)
+    assert said(plain.boxes)["fc1"] == ["Linear · 2,080 params", "|grad| 0.297"]  # sqrt(0.21**2 + 0.21**2)
     assert edges(plain, "gradient") == []
     shown = draw(mlp(), level="module", show="gradients").composed
     assert ("cross_entropy", "fc2") in edges(shown, "gradient")
@@ -321,6 +322,32 @@ def test_long_names_are_whole_in_the_tooltip() -> None:
 
 def test_the_same_graph_gives_the_same_scene() -> None:
     assert picture(residual_net(3)) == picture(residual_net(3))
+
+
+def test_a_parameter_does_not_repeat_the_module_that_its_box_lies_in() -> None:
+    scene = composed(residual_net(), show="params", level="function")
+    boxes = said(box for box in scene.boxes if box.kind == "tensor" and box.group is not None)
+    assert {"conv1.weight", "bn1.running_mean"} <= boxes.keys()
+    assert not any(name.startswith("blocks.") for name in boxes)
+    assert any(box.tooltip.startswith("blocks.0.conv1.weight\n") for box in scene.boxes)
+
+
+def test_a_buffer_that_was_written_to_stays_one() -> None:
+    s = Sketch()
+    mean = s.value("running_mean", (4,), kind="buffer")
+    x = s.value("x", (8, 4), kind="input")
+    y, after = s.value("y", (8, 4)), s.value(None, (4,), version_of=mean)
+    s.call("batch_norm", [x, mean], [y, after])
+    boxes = [box for box in composed(s.graph(outputs=[y])).boxes if words(box)[0] == "running_mean"]
+    assert [box.fill for box in boxes] == 2 * [theme("light").tensors["buffer"].fill]
+
+
+@pytest.mark.parametrize(
+    ("number", "told"),
+    [(1, "1 param"), (554_448, "554,448 params"), (124_439_808, "124 M params"), (405_853_388_800, "406 B params")],
+)
+def test_parameters_have_a_unit(number: int, told: str) -> None:
+    assert parameters(number) == told
 
 
 # Themes and options.

@@ -59,7 +59,7 @@ def test_a_module_that_is_drawn_in_part_still_has_all_its_parameters() -> None:
         ["".join(run.text for run in box.lines[0]) for box in each.boxes if box.kind == "group"]
         for each in (whole, part)
     ]
-    assert titles[0][0] == titles[1][0] == "SmallResNet 14,618 parameters"
+    assert titles[0][0] == titles[1][0] == "SmallResNet 14,618 params"
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from render.quantities import QUANTITIES
 from render.scale import Ramp, Span
 from render.scene import Box, Scene
 from render.theme import Theme, theme, themes
+from render.words import WORDS, Words
 from tests.graphs import GRAPHS, Sketch, mlp, neuron, residual_net, rnn_cell
 from tests.test_compose import contrast, luminance
 from tracer.graph import Graph, Stats
@@ -270,3 +271,13 @@ def test_ticks_rise_from_end_to_end(low: float, ratio: float, linear: bool) -> N
     assert ticks[-1] == high
     assert all(0 <= span.share(tick) <= 1 for tick in ticks)
     assert math.isfinite(span.share(low))
+
+
+@pytest.mark.parametrize("name", QUANTITIES)
+def test_the_scale_speaks_every_language(name: str) -> None:
+    heat = draw(neuron(), color_by=name).heat
+    assert heat is not None
+    titles = [QUANTITIES[name].title(Words(lang)) for lang in WORDS]
+    assert len(set(titles)) == len(WORDS)
+    if heat.readings:
+        assert [scale.title.text for scale in map(heat.scale, map(Words, WORDS)) if scale is not None] == titles

@@ -277,7 +277,7 @@ def titles(scene: Scene) -> list[str]:
 
 def test_a_loop_has_a_box_and_a_way_back() -> None:
     scene = draw(loop(200), view="roll").scene
-    assert titles(scene) == ["×200 loop at cell.py:3 · 9 parameters"]
+    assert titles(scene) == ["×200 loop at cell.py:3 · 9 params"]
     (back,) = (edge for edge in scene.edges if edge.back)
     assert back.label is not None
     assert back.label.text == "t → t+1"
@@ -298,11 +298,11 @@ def test_the_way_back_crosses_no_box(build: Callable[[], Graph], direction: str)
 
 def test_copies_say_how_many_there_are_open_and_closed() -> None:
     opened = draw(residual_net(5), view="fold").composed
-    assert "blocks.0 … blocks.4 Block · 5 alike · 4,672 parameters each" in titles(opened)
-    assert titles(opened)[0] == "SmallResNet 23,962 parameters"  # as without folding
+    assert "blocks.0 … 4 Block · 5 alike · 4,672 params each" in titles(opened)
+    assert titles(opened)[0] == "SmallResNet 23,962 params"  # as without folding
     closed = draw(residual_net(5), view=["fold", "collapse:type=Block"]).composed
     said = [["".join(run.text for run in line) for line in box.lines] for box in closed.boxes]
-    assert ["Block 5 alike", "blocks.0 … blocks.4 · 4,672 each", "6 operations · 4×16×32×32"] in said
+    assert ["Block 5 alike", "blocks.0 … 4 · 4,672 params each", "6 operations · 4×16×32×32"] in said
 
 
 def test_one_operation_alone_says_how_often_it_ran() -> None:

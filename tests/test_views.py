@@ -217,7 +217,7 @@ def test_auto_draws_what_repeats_once() -> None:
     graph = auto(residual_net(12))
     block = ["conv2d", "batch_norm", "relu", "conv2d", "batch_norm", "+"]
     assert ops(graph) == ["conv2d", *block, "mean", "linear", "cross_entropy"]
-    assert graph.meta["notes"] == ("what is alike is drawn once, with the numbers of the last: blocks.0 to blocks.11",)
+    assert graph.meta["notes"] == ("what is alike is drawn once, with the numbers of the last: blocks.0 to 11",)
 
 
 def test_auto_without_modules_or_loops_draws_everything() -> None:

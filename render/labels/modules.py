@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import PurePath
 
 from render import text
-from render.labels.words import Lines, Words
-from render.views.merging import alike, step, turns
+from render.labels.words import Lines, Words, parameters
+from render.views.merging import alike, first_and_last, step, turns
 from tracer.graph import Graph, Scope
 
 
 class GroupWords(Words):
     """The words for open modules and for loops."""
 
-    def group(self, scope: Scope, parameters: int) -> Lines:
+    def group(self, scope: Scope, weights: int) -> Lines:
         """The title of an open module: name, type and how many parameters it has; of a loop, how often it ran."""
         details = []
         if step(scope) is not None:
@@ -29,8 +29,7 @@ class GroupWords(Words):
             details += [text.elide(kind)] if kind and kind != title else []
             details += [f"call {text.count(scope.call + 1)}"] if scope.call and turns(scope) == 1 else []
             details += [repetition(scope)]
-        each = " each" if alike(scope) else ""
-        details += [f"{text.count(parameters)} parameters{each}"] if parameters else []
+        details += [parameters(weights, each=bool(alike(scope)))] if weights else []
         head = text.run(text.elide(title, 40), 14.5, self.theme.text, bold=True)
         rest = text.run(" " + " · ".join(word for word in details if word), 12.5, self.theme.muted)
         return ((head, rest),) if any(details) else ((head,),)
@@ -53,5 +52,5 @@ def module_name(graph: Graph, scope: Scope) -> str:
     """A module's name as far as the groups around it do not say it; of copies, the first and the last name."""
     around = [f"{each.name}." for each in graph.path(scope.parent) if each.kind == "module"]
     prefix = next((above for above in reversed(around) if scope.name.startswith(above)), "")
-    names = [text.clean(name.removeprefix(prefix)) for name in alike(scope) or (scope.name,)]
+    names = [text.clean(name.removeprefix(prefix)) for name in first_and_last(scope) or (scope.name,)]
     return " … ".join(name for name in names if name) or text.clean(scope.type)  # the groups around it say the rest

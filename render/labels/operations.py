@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import PurePath
 from typing import Final
@@ -10,7 +11,7 @@ from typing import Final
 from render import text
 from render.families import derivative, is_autograd, sign
 from render.labels.modules import module_name, repetition, short_name
-from render.labels.words import DETAIL_SIZE, NAME_SIZE, Lines, Words, scalar
+from render.labels.words import DETAIL_SIZE, MAX_DETAIL, NAME_SIZE, Lines, Words, parameters, scalar
 from render.scene import Text
 from render.views.autograd import ACCUMULATE
 from render.views.closing import is_closed_module
@@ -41,7 +42,7 @@ class OperationWords(Words):
             return self._failure(title, node.error)
         rows = [
             (title, *self._times(node)),
-            self._detail(" · ".join(self._details(node))),
+            self._detail(_joined(self._details(node))),
             self._inside(node),
             self._folded_gradient(node),
         ]
@@ -117,8 +118,7 @@ class OperationWords(Words):
             elif scope is not None and (alike(scope) or scope.name.rpartition(".")[2] not in ("", self._title(node))):
                 found.append(module_name(self.graph, scope))
             if node.attrs.get("parameters"):
-                each = " each" if scope is not None and alike(scope) else ""
-                found.append(f"{text.count(node.attrs['parameters'])}{each}")
+                found.append(parameters(node.attrs["parameters"], each=scope is not None and bool(alike(scope))))
             return found
         if node.op == ACCUMULATE and "params" not in self.items and node.inputs:
             return [self._leaf(node.inputs[0])]
@@ -129,7 +129,7 @@ class OperationWords(Words):
         found += [" ".join(words)] if words else []
         if "params" not in self.items:
             folded = sum(self._value(each).numel for each in dict.fromkeys(node.inputs) if self.is_parameter(each))
-            found += [text.count(folded)] if folded else []
+            found += [parameters(folded)] if folded else []
         return found
 
     def _leaf(self, value_id: int) -> str:
@@ -200,6 +200,12 @@ class OperationWords(Words):
         """The module that the node is all there is of, so that the module's name says more than the operation's."""
         scope = next((each for each in reversed(self.graph.path(node.scope)) if each.kind == "module"), None)
         return scope if scope is not None and scope.name and self._population.get(scope.id) == 1 else None
+
+
+def _joined(words: Sequence[str]) -> str:
+    """Words side by side; where that is too long the first gives way."""
+    rest = "".join(f" · {word}" for word in words[1:])
+    return "".join(text.elide(word, max(8, MAX_DETAIL - len(rest))) for word in words[:1]) + rest
 
 
 def _numeral(argument: object) -> str:

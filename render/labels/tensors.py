@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from render import text
-from render.labels.words import DETAIL_SIZE, NAME_SIZE, Lines, Words, scalar
+from render.labels.words import DETAIL_SIZE, NAME_SIZE, Lines, Words, parameters, scalar
 from render.scene import Text
 from render.views.saved import Kept, kept
 from tracer.graph import Stats, Value
@@ -21,21 +21,28 @@ EDGE_GAP: Final = 6.0  # room around the words beside an arrow
 class TensorWords(Words):
     """The words for tensors."""
 
-    def tensor(self, value: Value, told: str = "") -> Lines:
-        """The lines of a tensor's box: name; shape or number; gradient; what its colour tells, where none says it."""
-        rows = [self._name(value), self._facts(value), self._kept(value), self._gradient(value)]
+    def tensor(self, value: Value, told: str = "", module: str = "") -> Lines:
+        """The lines of a tensor's box: name; shape or number; gradient; what its colour tells, where none says it.
+
+        Args:
+            value: The tensor.
+            told: What its colour tells.
+            module: The name of the module that its box lies in, which its own need not repeat.
+        """
+        rows = [self._name(value, module), self._facts(value), self._kept(value), self._gradient(value)]
         return tuple(row for row in (*rows, self.colour(rows, told)) if row)
 
-    def _name(self, value: Value) -> tuple[Text, ...]:
+    def _name(self, value: Value, module: str) -> tuple[Text, ...]:
         name = self.names.get(value.id)
         if name is None or ("names" not in self.items and value.kind != "constant"):
             return ()
-        return (text.name_run(name, NAME_SIZE[self.style], self.theme.text),)
+        own = name.removeprefix(f"{module}.") if module else name
+        return (text.name_run(own or name, NAME_SIZE[self.style], self.theme.text),)
 
     def _facts(self, value: Value) -> tuple[Text, ...]:
         words = [self.facts(value)]
-        if value.kind == "parameter" and self.style == "operations" and value.numel > 1:
-            words.append(text.count(value.numel))
+        if value.kind == "parameter" and self.style == "operations" and len(value.shape) > 1:
+            words.append(parameters(value.numel))
         shown = self._detail(" · ".join(word for word in words if word))
         if "numbers" in self.items and value.shape == () and _is_wrong(scalar(value.data)):
             return self._wrong(*shown)

@@ -20,6 +20,7 @@ Lines = tuple[tuple[Text, ...], ...]
 NAME_SIZE: Final[Mapping[Style, float]] = {"data": 17, "operations": 15.5}
 DETAIL_SIZE: Final[Mapping[Style, float]] = {"data": 13, "operations": 12.5}
 MAX_DETAIL: Final = 32  # characters; details are set smaller than names
+_LARGE: Final = ((10**9, "B"), (10**6, "M"))  # as the field counts parameters
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,18 @@ class Words:
             for scope in self.graph.path(node.scope):
                 counts[scope.id] = counts.get(scope.id, 0) + 1
         return counts
+
+
+def parameters(number: int, *, each: bool = False) -> str:
+    """A number of parameters, as pictures tell it: `2,080 params`, `124 M params`; the exact one is in tooltips.
+
+    Args:
+        number: How many.
+        each: Whether each of several copies has as many.
+    """
+    scaled = next(((size, letter) for size, letter in _LARGE if number >= size), None)
+    told = text.count(number) if scaled is None else f"{text.number(number / scaled[0])} {scaled[1]}"
+    return f"{told} param{'' if number == 1 else 's'}{' each' if each else ''}"
 
 
 def scalar(stats: Stats | None) -> float | None:

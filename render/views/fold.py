@@ -8,7 +8,7 @@ from typing import Final
 from render.errors import RenderError, check_count
 from render.views import register
 from render.views.chains import NONE, RULES, chained, check_patterns
-from render.views.merging import alike, drawn_once, merged, turns
+from render.views.merging import alike, drawn_once, first_and_last, merged, turns
 from render.views.repeats import Item, Likeness
 from render.views.runs import Run
 from render.views.subgraph import note
@@ -55,16 +55,38 @@ def alike_once(graph: Graph, least: int = 2) -> Graph:
         return len(run.turns) >= max(2, least) and any(_is_module(item) for item in row)
 
     folded = merged(graph, Likeness(_node, _scope, _where), is_alike, carries=False)
-    names = [" to ".join(alike(scope)) or f"{scope.name} ×{turns(scope)}" for scope in drawn_once(graph, folded)]
-    if not names:
+    once = drawn_once(graph, folded)
+    if not once:
         return graph
-    more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
-    return note(
-        folded, f"what is alike is drawn once, with the numbers of the last: {', '.join(names[:MAX_NAMES])}{more}"
-    )
+    told = ", ".join(map(_told, _largest(folded, once)))
+    more = f" and {len(once) - MAX_NAMES} more" if len(once) > MAX_NAMES else ""
+    return note(folded, f"what is alike is drawn once, with the numbers of the last: {told}{more}")
 
 
-MAX_NAMES: Final = 4  # in a note
+MAX_NAMES: Final = 3  # in a note
+MAX_NAME: Final = 36  # characters of one
+
+
+def _largest(graph: Graph, once: Sequence[Scope]) -> list[Scope]:
+    """Those that stand for most operations, in the order of the run."""
+    size = {scope.id: 0 for scope in once}
+    for node in graph.nodes:
+        for scope in graph.path(node.scope):
+            if scope.id in size:
+                size[scope.id] += turns(scope)
+    kept = sorted(size, key=lambda each: -size[each])[:MAX_NAMES]
+    return [scope for scope in once if scope.id in kept]
+
+
+def _told(scope: Scope) -> str:
+    """`layers.0 to 11`: of the last name what the first does not say."""
+    if not alike(scope):
+        return f"{_short(scope.name)} ×{turns(scope)}"
+    return " to ".join(map(_short, first_and_last(scope)))
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= MAX_NAME else f"…{name[len(name) - MAX_NAME + 1 :]}"
 
 
 def _is_module(item: Item) -> bool:

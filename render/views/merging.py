@@ -45,6 +45,16 @@ def alike(scope: Scope) -> tuple[str, ...]:
     return tuple(map(str, found)) if isinstance(found, tuple) and len(found) == 2 else ()
 
 
+def first_and_last(scope: Scope) -> tuple[str, ...]:
+    """Names of the first and the last copy, of the last what the first does not say (`blocks.0`, `11`)."""
+    names = alike(scope)
+    if not names:
+        return ()
+    first, last = names
+    around = first[: first.rfind(".") + 1]
+    return first, last.removeprefix(around) or last
+
+
 def copies(graph: Graph, *, weights: bool) -> Mapping[int | None, int]:
     """For each scope (None: outside of all), how many of what lies in it there are in all.
 
