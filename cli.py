@@ -342,7 +342,7 @@ def write(graph: tracer.Graph, wish: Wish, numbered: str = "") -> None:
         which = numbered if len(pictures) == 1 else f"{numbered}-{number}"
         for out in wish.outs:
             save(picture, out.with_name(which.join(formats.split(out))), wish)
-    tell(*pictures)
+    tell(*pictures, told=all(map(wish.is_told, wish.outs)))
 
 
 def save(picture: drawing.Drawing, path: Path, wish: Wish) -> None:
@@ -354,10 +354,11 @@ def save(picture: drawing.Drawing, path: Path, wish: Wish) -> None:
         click.launch(str(path))
 
 
-def tell(*pictures: drawing.Drawing) -> None:
-    """Says what a reader of the pictures should know."""
-    for note in pictures[0].notes:
-        if all(note in picture.notes for picture in pictures):  # not the number of each figure
+def tell(*pictures: drawing.Drawing, told: bool = False) -> None:
+    """Says what a reader of the pictures should know; where all are `told` step by step, of those that are told."""
+    notes = [picture.said if told else picture.notes for picture in pictures]
+    for note in dict.fromkeys(notes[0]):
+        if all(note in others for others in notes):  # not the number of each figure
             say(f"note: {note}")
 
 

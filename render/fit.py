@@ -25,6 +25,7 @@ from render.views.skip import skip
 from render.views.subgraph import note
 from tracer.graph import Graph, Scope
 
+LOOP: Final = "loop"  # what an operation is called that stands for all turns of one
 _FEWER: Final = 0.8  # boxes of one try to those of the one before
 _BETTER: Final = 1.2  # how much larger the text must be for the figure to be turned
 _RANK_GAP, _BOX_GAP = 24.0, 16.0  # free beside a box, along and across the flow: less than layout ever leaves
@@ -161,7 +162,7 @@ def _loops_closed(graph: Graph) -> Graph:
         return graph
     number = len({scope.id for scope in closing.values()})
     closed = close(graph, closing)
-    nodes = (replace(node, op="loop") if node.scope in closing else node for node in closed.nodes)
+    nodes = (replace(node, op=LOOP) if node.scope in closing else node for node in closed.nodes)
     return note(
         replace(closed, nodes=tuple(nodes)), "1 loop is closed" if number == 1 else f"{number} loops are closed"
     )

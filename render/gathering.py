@@ -9,7 +9,7 @@ from typing import Final
 from render import text
 from render.timeline import Moment, Timeline
 from render.views.closing import is_closed_module
-from render.views.merging import step as turn_of
+from render.views.merging import step, turn_of
 from render.views.repeats import spans
 
 FEW: Final = 30  # a deck whose loops were folded has no more steps than this
@@ -35,7 +35,8 @@ class Part:
 
 def gather(timeline: Timeline, by: str) -> Sequence[Part]:
     """The steps as moments that belong together, with the middle of long loops as one."""
-    gathered = [_in_picture(part, timeline) for part in _gathered(timeline.moments, timeline, by)]
+    found = [_in_picture(part, timeline) for part in _gathered(timeline.moments, timeline, by)]
+    gathered = [*_joined(found, whole=True)]
     detailed = [*_folded(gathered, timeline, whole=by == "timestep")]
     if by == "timestep":
         return [*_joined(detailed)]
@@ -67,8 +68,11 @@ def _in_picture(part: Part, timeline: Timeline) -> Part:
         node = moment.node
         if node is None and moment.sign in timeline.repeated:  # what each turn is given anew
             node = next((each for value in moment.values for each in timeline.view.consumers.get(value, ())), None)
+        stands = turn_of(timeline.view, node) if node is not None else ""
+        if stands:
+            return replace(part, turn=text.clean(stands), whole=True)
         scopes = timeline.view.path(node.scope) if node is not None else ()
-        column = next((scope for scope in scopes if turn_of(scope) is not None), None)
+        column = next((scope for scope in scopes if step(scope) is not None), None)
         if column is not None:
             return replace(part, turn=text.clean(column.name))
     return part
@@ -77,7 +81,7 @@ def _in_picture(part: Part, timeline: Timeline) -> Part:
 def _together(moments: Sequence[Moment], part: Sequence[int], moment: Moment, timeline: Timeline, by: str) -> bool:
     """Whether a moment belongs to the step before it."""
     last = moments[part[-1]]
-    if moment.kind != last.kind or by == "op" or moment.loop is not None or last.loop is not None:
+    if moment.kind != last.kind or by == "op" or _stands_alone(timeline, moment) or _stands_alone(timeline, last):
         return False
     if by == "module":
         here, there = module_of(timeline, moment), module_of(timeline, last)
@@ -86,6 +90,11 @@ def _together(moments: Sequence[Moment], part: Sequence[int], moment: Moment, ti
         return False
     again = [before for before in map(moments.__getitem__, part) if before.node and before.sign == moment.sign]
     return all(moment.call is not None and moment.call == before.call for before in again)  # else it is another turn
+
+
+def _stands_alone(timeline: Timeline, moment: Moment) -> bool:
+    """Whether a moment is of whole turns of a loop."""
+    return moment.loop is not None or (moment.node is not None and bool(turn_of(timeline.view, moment.node)))
 
 
 def module_of(timeline: Timeline, moment: Moment) -> int | None:
@@ -144,11 +153,11 @@ def _merged(parts: Iterable[Part], turn: str) -> Part:
     return Part(tuple(number for part in parts for number in part.moments), turn, whole=True)
 
 
-def _joined(parts: Sequence[Part]) -> Iterator[Part]:
-    """Neighbours of the same turn as one step."""
+def _joined(parts: Sequence[Part], *, whole: bool = False) -> Iterator[Part]:
+    """Neighbours of the same turn as one step; only those that are whole turns, if `whole`."""
     waiting: list[Part] = []
     for part in parts:
-        if waiting and (not part.turn or part.turn != waiting[-1].turn):
+        if waiting and (not part.turn or part.turn != waiting[-1].turn or (whole and not part.whole)):
             yield _whole(waiting)
             waiting = []
         waiting.append(part)

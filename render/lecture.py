@@ -44,8 +44,8 @@ class Page(Drawing):
 
     def storyboard(self, *, lang: str = "en", pages: tuple[Target, ...] = (), **_asked: Any) -> Storyboard:
         """One step, in which all is there (arguments as for any drawing)."""
+        from render.choosing import on_page
         from render.steps import Step, Storyboard, elements  # as in `Drawing.storyboard`
-        from render.telling import on_page
         from render.words import words
 
         page: Drawing = replace(self, lang=lang)

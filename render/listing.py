@@ -30,6 +30,15 @@ class Place:
     last: int
 
 
+def span(places: Iterable[Place | None]) -> Place | None:
+    """From the first to the last line of places, of those in the listing of the first; None where there are none."""
+    known = [place for place in places if place is not None]
+    known = [place for place in known if place.listing == known[0].listing]
+    if not known:
+        return None
+    return Place(known[0].listing, min(each.first for each in known), max(each.last for each in known))
+
+
 @dataclass(frozen=True)
 class Listing:
     """The code of one file.

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from render import text
+from render.choosing import on_page, readable
 from render.errors import RenderError
 from render.explain import explained
 from render.families import sign
-from render.fit import fitted
 from render.gathering import Part, gather
+from render.listing import span
 from render.page import smallest
 from render.statements import Statements
 from render.steps import Step, Storyboard, Telling, elements
 from render.timeline import Moment, Timeline
-from render.views.asking import asked
-from render.views.auto import count_boxes
 from render.views.closing import is_closed_module
-from render.views.merging import step as turn_of
-from render.views.merging import turns
+from render.views.merging import FIRST, turn_of, turns
 from render.words import Words
 
 if TYPE_CHECKING:
@@ -45,7 +42,7 @@ def tell(drawing: Drawing, telling: Telling, pages: Sequence[Target]) -> Storybo
             f"the deck would have {len(parts):,} steps (at most {MAX_STEPS}): "
             "choose --by module or --by line, or draw less with --level module or --depth N"
         )
-    teller = _Teller(timeline, words, telling.explain)
+    teller = _Teller(timeline, words, telling.explain, drawing.options.hide)
     remarks = [*told.notes, *([] if timeline.has_backward else [words("no backward")])]
     if told.page is not None and smallest(told.scene) < told.page.least:
         remarks.append(words("small", points=f"{told.page.least:g}"))
@@ -62,31 +59,6 @@ def tell(drawing: Drawing, telling: Telling, pages: Sequence[Target]) -> Storybo
     )
 
 
-def readable(drawing: Drawing) -> Drawing:
-    """The drawing as it is told: gradients are drawn, and the turns of a loop, rather than one that stands for all."""
-    options = drawing.options
-    if not {"gradients", "backward"} & {*options.hide, *options.show}:
-        options = replace(options, show=(*options.show, "gradients"))
-    told = replace(drawing, options=options)
-    if options.level == "auto" and options.depth is None and not options.view:
-        loops = [scope for scope in told.view.scopes if turns(scope) > 1 and scope.attrs.get("carried")]
-        along = replace(told, options=replace(options, view=asked("time:steps=3"))) if loops else told
-        if loops and any(turn_of(scope) is not None for scope in along.view.scopes) and count_boxes(along.view) <= 60:
-            return along
-    return told
-
-
-def on_page(drawing: Drawing, pages: Sequence[Target]) -> Drawing:
-    """The drawing fitted to the first page that will do; where none will, smaller than can be read with ease."""
-    told = readable(drawing)
-    rolled = replace(told, options=replace(told.options, view=drawing.options.view))
-    for each in (told, rolled) if told.options.view != drawing.options.view else (told,):
-        with contextlib.suppress(RenderError):
-            return fitted(each, *pages)
-    rivals = [replace(told, page=page) for page in pages]
-    return max(rivals, key=lambda each: smallest(each.scene))
-
-
 @dataclass(frozen=True)
 class _Teller:
     """Puts parts of a timeline into words.
@@ -95,15 +67,19 @@ class _Teller:
         timeline: What is told.
         words: In which language.
         explain: Whether backward is told by the chain rule, with its numbers.
+        hide: Items that the user asked to leave out.
     """
 
     timeline: Timeline
     words: Words
     explain: bool
+    hide: Sequence[str] = ()
 
     @cached_property
     def say(self) -> Statements:
-        return Statements(self.timeline.drawing)
+        """The words for values and operations: what only the picture has no room for is said, too."""
+        drawing = self.timeline.drawing
+        return Statements(replace(drawing, options=replace(drawing.options, hide=tuple(self.hide)), drawn=drawing.view))
 
     def steps(self, parts: Sequence[Part]) -> Iterator[Step]:
         """A step for each part; at least one."""
@@ -129,21 +105,12 @@ class _Teller:
             kind=first.kind,
             title=f"{part.turn} · {title}" if part.turn and not part.whole else title,
             lit=tuple(dict.fromkeys(box for moment in moments for box in self._lit(moment))),
-            running=self._span(moment.running for moment in moments),
-            about=self._span(moment.about for moment in moments),
+            running=span(moment.running for moment in moments),
+            about=span(moment.about for moment in moments),
             facts=shown,
             notes="\n".join((f"{title}.", *facts)),
             nodes=tuple(moment.node.id for moment in moments if moment.node is not None),
         )
-
-    @staticmethod
-    def _span(places: Iterable[Any]) -> Any:
-        """From the first to the last of lines in one listing."""
-        known = [place for place in places if place is not None]
-        known = [place for place in known if place.listing == known[0].listing]
-        if not known:
-            return None
-        return replace(known[0], first=min(each.first for each in known), last=max(each.last for each in known))
 
     def _lit(self, moment: Moment) -> Iterator[str]:
         """The boxes that a moment is about: what ran and what it made; in backward what the gradient goes to."""
@@ -169,7 +136,7 @@ class _Teller:
     def _title(self, part: Part, moments: Sequence[Moment]) -> str:
         first = moments[0]
         if part.whole and part.turn:
-            return self.words("again", turns=part.turn) if "…" in part.turn else part.turn
+            return self._turn_title(part, moments)
         if first.loop is not None:
             return self.words("again", turns=f"t = 1 … {text.count(turns(first.loop))}")
         if first.kind == "update" and first.node is None:
@@ -185,6 +152,14 @@ class _Teller:
             operation = self._operation(first.node)
             return self.words(key, operation=operation, module=operation)
         return self._forward_title(moments)
+
+    def _turn_title(self, part: Part, moments: Sequence[Moment]) -> str:
+        """The title of a step that is a whole turn, or several; of one that is told in full its name alone."""
+        stands = any(moment.node and turn_of(self.timeline.view, moment.node) for moment in moments)
+        if stands and self._goes_back(moments[0]):
+            return self.words("backward", operation=part.turn)
+        again = "…" in part.turn or (stands and part.turn != FIRST)
+        return self.words("again", turns=part.turn) if again else part.turn
 
     def _forward_title(self, moments: Sequence[Moment]) -> str:
         place = moments[0].running
@@ -236,7 +211,8 @@ class _Teller:
                 continue
             name = f"{self.say.name(value)} = " if value in self._names else ""
             facts = self.say._words.facts(self.timeline.view.value_by_id[value])
-            yield f"{name}{self._formula(node, 1)}  {facts}"
+            whole = bool(turn_of(self.timeline.view, node))  # a turn is no function that the code could call
+            yield f"{self.say.name(value)}  {facts}" if whole else f"{name}{self._formula(node, 1)}  {facts}"
 
     def _formula(self, node: Node, depth: int) -> str:
         """An operation on its operands; those without a name as operations themselves, `depth` levels deep."""
@@ -270,9 +246,10 @@ class _Teller:
     def _arrivals(self, node: Node) -> Iterator[str]:
         for key, values in (("arrives", node.outputs), ("leaves", node.inputs)):
             for value in dict.fromkeys(values):
-                gradient = self._gradient(value)
-                if gradient:
-                    yield self.words(key, gradient=gradient, name=self._brief(value))
+                gradient, several = self._gradient(value), len(self.timeline.view.consumers.get(value, ())) > 1
+                name = self._brief(value)
+                if gradient and (name != "…" or key == "arrives"):
+                    yield self.words("adds" if key == "leaves" and several else key, gradient=gradient, name=name)
 
     def _gradient(self, value: int) -> str:
         return self.say._words.gradient(self.timeline.view.value_by_id[value])

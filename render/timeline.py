@@ -11,9 +11,9 @@ from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from render.layout.outline import sheets
-from render.listing import Listings, Place
+from render.listing import Listings, Place, span
 from render.steps import StepKind, elements, gradient_of
-from render.views.merging import carried
+from render.views.merging import carried, step, turn_of
 from tracer.graph import Graph, Node, Scope, Source
 
 if TYPE_CHECKING:
@@ -98,9 +98,10 @@ class Timeline:
         for number, node in enumerate(self.view.nodes):
             while waiting and self._order(*waiting[0])[0] <= number:
                 value, line = waiting.pop(0)
-                yield Moment("forward", values=(value,), running=line, sign=("value", line))
+                name = self.view.value_by_id[value].name
+                yield Moment("forward", values=(value,), running=line, sign=("value", line, name))
             source = self.view.source(node)
-            place = self.listings.backward if source is None and node.phase == "backward" else self._place(source)
+            place = self.listings.backward if source is None and node.phase == "backward" else self.lines(node)
             yield Moment(node.phase, node, running=place, sign=self._sign(node, source), call=self._call(node, source))
             for scope in self._ending.get(node.id, ()):
                 yield Moment("forward", values=tuple(value for value, _ in carried(scope)), running=place, loop=scope)
@@ -122,6 +123,22 @@ class Timeline:
 
     def _place(self, source: Source | None) -> Place | None:
         return self.listings.place(source)
+
+    def lines(self, node: Node) -> Place | None:
+        """The lines that an operation comes from; those of all that a turn runs where it stands for a whole turn."""
+        if not turn_of(self.view, node):
+            return self._place(self.view.source(node))
+        return self._turn
+
+    @cached_property
+    def _turn(self) -> Place | None:
+        """From the first to the last line of a turn: of all that ran from where the first begins until the second."""
+        ends = [
+            next((node.id for node in self.view.nodes if number in map(step, self.view.path(node.scope))), 0)
+            for number in (0, 1)
+        ]
+        graph = self.drawing.graph
+        return span(self._place(graph.source(node)) for node in graph.nodes if ends[0] <= node.id < ends[1])
 
     def _sign(self, node: Node, source: Source | None) -> Hashable:
         """Equal for the same call in the same module; what has no source is like nothing else."""
@@ -188,7 +205,7 @@ class Timeline:
         for node in self._way_back:
             source = self.view.source(node)
             sign = ("back", *self._sign(node, source))  # type: ignore[misc]
-            yield Moment("backward", node, running=where, about=self._place(source), sign=sign)
+            yield Moment("backward", node, running=where, about=self.lines(node), sign=sign)
 
     @cached_property
     def has_backward(self) -> bool:

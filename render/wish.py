@@ -56,6 +56,12 @@ class Wish:
         known = formats.for_path(out).options
         return {name: value for name, value in self.own.items() if name in known}
 
+    def is_told(self, out: Path) -> bool:
+        """Whether this file tells its picture step by step."""
+        known = formats.for_path(out).options
+        usual = known["animate"].default if "animate" in known else True
+        return "by" in known and bool(self.own.get("animate", usual))
+
     def _not_of_these(self, option: str, chosen: Iterable[str]) -> str:
         having = ", ".join(formats.options()[option].formats)
         allowed = "; ".join(f"{name} has {', '.join(formats.get(name).flags) or 'none'}" for name in chosen)

@@ -16,6 +16,7 @@ import tracer
 from render import draw
 from render.errors import RenderError
 from render.slide import SLIDES, staged
+from render.steps import Telling
 from tests import graphs
 from tests.browser import CHROMIUM, Page, browser
 from tests.programs import run
@@ -159,7 +160,7 @@ def test_each_key_goes_where_it_should(opened: Page, cell: tracer.Graph) -> None
 def test_at_each_step_just_what_has_appeared_is_there(
     page: Page, cell: tracer.Graph, tmp_path: Path, motion: str
 ) -> None:
-    board, _ = staged(draw(cell), motion=motion)
+    board, _ = staged(draw(cell), Telling(motion=motion))
     page.open(draw(cell).save(tmp_path / "cell.html", motion=motion))
     places = (
         "JSON.stringify([...document.querySelectorAll('.slide figure rect.body')].map(each => each.getAttribute('x')))"

@@ -18,6 +18,7 @@ from demo_models import lecture
 from render import RenderError, charts
 from render.lecture import Lecture, Page
 from render.slide import PAGE, staged
+from render.steps import Telling
 from render.theme import theme
 from tests.browser import CHROMIUM, browser
 from tests.browser import Page as BrowserPage
@@ -132,7 +133,7 @@ def told() -> Lecture:
 
 
 def test_a_page_is_one_step_with_everything_and_nothing_else_on_its_slide() -> None:
-    board, slide = staged(drawing(CHARTS["matrix"]), lang="ru")
+    board, slide = staged(drawing(CHARTS["matrix"]), Telling(lang="ru"))
     (step,) = board.steps
     assert slide == PAGE
     assert (board.title, step.title, step.notes, board.lang) == ("Chart", "what it shows", "Say it.", "ru")
@@ -142,7 +143,7 @@ def test_a_page_is_one_step_with_everything_and_nothing_else_on_its_slide() -> N
 
 def test_a_graph_that_is_not_told_is_a_page_with_its_legend_once() -> None:
     plain = render.draw(rnn_cell())
-    board, _ = staged(Page(plain.graph, plain.options, heading="A graph"), lang="ru")
+    board, _ = staged(Page(plain.graph, plain.options, heading="A graph"), Telling(lang="ru"))
     words = [run.text for label in board.scene.labels for run in label.runs]
     assert len(board.steps) == 1
     assert words.count("градиент") == 1

@@ -12,6 +12,7 @@ from render import deck as decks
 from render.deck import Deck, Slide
 from render.listing import Listing
 from render.slide import HEIGHT, SLIDES, WIDTH
+from render.steps import Telling
 from render.theme import theme, themes
 from tests.graphs import GRAPHS, rnn_cell
 from tests.programs import run
@@ -109,7 +110,7 @@ def test_small_words_get_larger_in_their_boxes_and_stay_inside() -> None:
 
 
 def test_a_picture_in_flow_is_whole_from_the_start() -> None:
-    found = decks.told(render.draw(rnn_cell()), motion="flow").slides
+    found = decks.told(render.draw(rnn_cell()), Telling(motion="flow")).slides
     assert len({len(slide.picture.boxes) for slide in found}) == 1
 
 

@@ -15,6 +15,8 @@ from render.drawing import Drawing
 from render.errors import RenderError
 from render.frames import blend
 from render.layout.outline import sheets
+from render.page import smallest
+from render.slide import staged
 from render.steps import BY, MOTIONS, Step, Storyboard, elements
 from render.words import WORDS
 from tests import graphs
@@ -215,7 +217,81 @@ def test_a_long_loop_folds_to_its_first_second_and_last_turn(long_loop: tracer.G
     assert len(board.steps) <= 30
     told = titles(board)
     assert [sum(title.startswith(f"t = {turn} ·") for title in told) for turn in (1, 2, 200)] == [6, 6, 6]
-    assert any("197 more" in title for title in told)
+    assert "t = 3 … 199: the same lines again" in told
+    assert "backward through t = 3 … 199" in told
+    assert sum("197 more" in "".join(run.text for line in box.lines for run in line) for box in board.scene.boxes) == 1
+
+
+SEQUENCE = """
+    import torch
+
+    torch.manual_seed(0)
+    W, U = torch.randn(4, 4, requires_grad=True), torch.randn(4, 3, requires_grad=True)
+    xs, h = torch.randn(200, 3), torch.zeros(4)
+    for x in xs:
+        s = U @ x + W @ h
+        h = torch.tanh(s)
+    loss = h.square().sum()
+    loss.backward()
+"""
+BUSY = """
+    import torch
+
+    torch.manual_seed(0)
+    W = torch.randn(8, 4, requires_grad=True)
+    U = torch.randn(8, 8, requires_grad=True)
+    h, c = torch.zeros(8), torch.zeros(8)
+    for x in torch.randn(200, 4):
+        i = torch.sigmoid(W @ x + U @ h)
+        f = torch.sigmoid(U @ h + W @ x)
+        o = torch.sigmoid(W @ x + U @ h)
+        g = torch.tanh(U @ h + W @ x)
+        c = f * c + i * g
+        h = o * torch.tanh(c)
+    loss = h.sum()
+    loss.backward()
+"""
+
+
+def on_a_slide(graph: tracer.Graph) -> Storyboard:
+    board, slide = staged(draw(graph))
+    assert everything_once(board)
+    assert len(board.steps) <= 30
+    assert smallest(board.scene) >= 12
+    assert (board.scene.width, board.scene.height) == (slide.figure.width, slide.figure.height)
+    return board
+
+
+def test_a_long_loop_is_read_on_a_slide_by_its_first_second_and_last_turn(tmp_path: Path) -> None:
+    board = on_a_slide(traced(tmp_path, SEQUENCE))
+    for turn in (1, 2, 200):
+        assert f"t = {turn} · line 9 makes h" in titles(board)
+        assert f"t = {turn} · backward through tanh" in titles(board)
+    middle = next(step for step in board.steps if step.title == "t = 3 … 199: the same lines again")
+    assert middle.running is not None
+    assert (middle.running.first, middle.running.last) == (8, 9)  # all lines of a turn
+
+
+def test_what_the_picture_has_no_room_for_is_said_all_the_same(long_loop: tracer.Graph) -> None:
+    board = on_a_slide(long_loop)
+    assert "shapes" in board.drawing.options.hide
+    assert board.steps[0].facts == ("h  4×1",)
+    assert any(step.facts == ("x  3×1", "h  4×1") and step.title.startswith("t = 2") for step in board.steps)
+
+
+def test_turns_with_too_much_in_them_are_a_box_each(tmp_path: Path) -> None:
+    told = titles(on_a_slide(traced(tmp_path, BUSY)))
+    assert [title for title in told if title.startswith("t =")] == [
+        "t = 1", "t = 2: the same lines again", "t = 3 … 199: the same lines again", "t = 200: the same lines again",
+    ]  # fmt: skip
+    assert [title for title in told if "through t =" in title] == [
+        f"backward through t = {turn}" for turn in ("200", "3 … 199", "2", "1")
+    ]
+
+
+def test_what_each_use_of_a_weight_adds_is_a_part_of_its_gradient(long_loop: tracer.Graph) -> None:
+    facts = [fact for step in draw(long_loop).storyboard().steps for fact in step.facts]
+    assert any(fact.startswith("a part of |grad|") and fact.endswith("goes on to W") for fact in facts)
 
 
 def test_a_loop_that_is_drawn_once_says_so_in_a_step_of_its_own(long_loop: tracer.Graph) -> None:

@@ -18,6 +18,7 @@ from render.views.subgraph import scopes_of
 from tracer.graph import Graph, Node, Scope
 
 SKIPPED: Final = "loop.skipped"  # the target of such an operation
+FIRST: Final = "t = 1"  # the first turn of a loop
 Accepts = Callable[[Run, Sequence[Item]], bool]
 
 
@@ -37,6 +38,15 @@ def skipped_from(node: Node) -> int | None:
     """The first turn that an operation stands for in place of turns of a loop that are not drawn; None for others."""
     found = node.attrs.get("step") if node.target == SKIPPED else None
     return found if isinstance(found, int) else None
+
+
+def turn_of(graph: Graph, node: Node) -> str:
+    """The turn that an operation stands for whole, as `t = 2`, or the turns, as `t = 3 … 199`; empty for all others."""
+    first, more = skipped_from(node), node.attrs.get("turns")
+    if first is not None and isinstance(more, int):
+        return f"t = {first + 1}" if more == 1 else f"t = {first + 1} … {first + more}"
+    scope = None if node.scope is None else graph.scope_by_id[node.scope]
+    return node.op if scope is not None and step(scope) is not None and node.op == scope.name else ""
 
 
 def alike(scope: Scope) -> tuple[str, ...]:

@@ -84,6 +84,6 @@ def _skip(plan: Plan, run: Run, left_out: range, home: int | None) -> None:
             readers = (reader.id for value in values for reader in plan.graph.consumers.get(value, ()))
             if any(reader not in inside for reader in readers):
                 outputs.append(values[-1])
-    words, facts = f"… {len(left_out):,} more", {"step": left_out[0]}
+    words, facts = f"… {len(left_out):,} more", {"step": left_out[0], "turns": len(left_out)}
     skipped = Node(number, words, SKIPPED, inputs=tuple(inputs), outputs=tuple(outputs), scope=home, attrs=facts)
     plan.replaced[stands[-1].id] = skipped
