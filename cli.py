@@ -236,9 +236,11 @@ def demo(name: str, wish: Wish) -> None:
 
 def draw_demo(wish: Wish, name: str, parts: Sequence[lecture.Part]) -> None:
     """Runs demos, and writes what is shown of them: into a deck all of it, else each picture into a file of its own."""
+    whole = name == lecture.NAME
     wish = wish.checked(name)
+    wish = replace(wish, own={"animate": True, **wish.own}) if whole else wish  # there is nothing else to write of it
     pictures = [out for out in wish.outs if not tells(out, wish)]
-    if name == lecture.NAME and pictures:
+    if whole and pictures:
         raise Refused(f"{pictures[0].name}: the lecture is a deck of many pictures: write it as {', '.join(decks())}")
     asked = {option: value for option, value in wish.options.items() if option in wish.given}
     showings = []
@@ -253,7 +255,7 @@ def draw_demo(wish: Wish, name: str, parts: Sequence[lecture.Part]) -> None:
         showings.append(lecture.Showing(part, graphs, variables, wish.own.get("lang", "en"), asked))
     for out in wish.outs:
         if tells(out, wish):
-            save(lecture.deck(showings, whole=name == lecture.NAME), out, wish)
+            save(lecture.deck(showings, whole=whole), out, wish)
             continue
         drawn = formats.for_path(out).mime.startswith(("image/", "application/pdf"))
         shown = [*showings[0].pictures(charts=drawn)]
@@ -264,7 +266,8 @@ def draw_demo(wish: Wish, name: str, parts: Sequence[lecture.Part]) -> None:
 
 def tells(out: Path, wish: Wish) -> bool:
     """Whether a file is to hold a deck."""
-    return formats.for_path(out).deck and bool(wish.own.get("animate", True))
+    found = formats.for_path(out)
+    return found.deck and bool(wish.own.get("animate", found.is_deck))
 
 
 def decks() -> list[str]:

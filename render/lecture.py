@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from render import formats
 from render.drawing import Drawing
 from render.errors import RenderError
 from render.scene import Scene
@@ -76,7 +77,10 @@ class Lecture(Drawing):
         Raises:
             RenderError: Always.
         """
-        raise RenderError("a lecture is a deck of many pictures: write it as .html or .pptx")
+        decks = [found for found in formats.formats().values() if found.deck]
+        alone = ", ".join(found.suffixes[0] for found in decks if found.is_deck)
+        asked = ", ".join(found.suffixes[0] for found in decks if not found.is_deck)
+        raise RenderError(f"a lecture is a deck of many pictures: write it as {alone}; or, with animate, as {asked}")
 
     @cached_property
     def view(self) -> Graph:

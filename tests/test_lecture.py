@@ -5,17 +5,20 @@ from __future__ import annotations
 import io
 import json
 import re
+import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pptx import Presentation
+from pypdf import PdfReader
 
 import demo_models
 import render
 from demo_models import lecture
 from render import RenderError, charts
+from render.formats import formats
 from render.lecture import Lecture, Page
 from render.slide import PAGE, staged
 from render.steps import Telling
@@ -194,9 +197,19 @@ def test_the_pptx_has_the_slides_of_all_parts(told: Lecture) -> None:
 
 
 def test_a_lecture_is_no_single_picture(told: Lecture) -> None:
-    for name in ("svg", "png", "text", "csv"):
-        with pytest.raises(RenderError, match=r"many pictures.*\.pptx"):
+    for name in ("svg", "png", "text", "csv", "pdf"):
+        with pytest.raises(RenderError, match=r"many pictures.*\.html.*\.pptx; or, with animate, as \.pdf, \.tex"):
             told.render(name)
+
+
+@pytest.mark.parametrize("name", [name for name, found in formats().items() if found.deck])
+def test_a_lecture_is_a_deck_in_every_format_of_decks(name: str) -> None:
+    if name == "mp4" and shutil.which("ffmpeg") is None:
+        pytest.skip("ffmpeg is not installed")
+    one, other = drawing(CHARTS["matrix"]), drawing(CHARTS["page"])
+    asked = {} if formats()[name].is_deck else {"animate": True}
+    both = Lecture(one.graph, one.options, sequence=(one, other)).render(name, **asked)
+    assert len(both) > max(len(each.render(name, **asked)) for each in (one, other))
 
 
 # By the command.
@@ -220,13 +233,14 @@ def test_what_the_user_asks_for_wins(tmp_path: Path) -> None:
 
 def test_the_whole_lecture_in_russian(tmp_path: Path) -> None:
     pytest.importorskip("sklearn")
-    result = graphtrace("demo", "lecture", "-o", "l.html", "-o", "l.pptx", "--lang", "ru", cwd=tmp_path)
+    result = graphtrace("demo", "lecture", "-o", "l.html", "-o", "l.pptx", "-o", "l.pdf", "--lang", "ru", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     page = (tmp_path / "l.html").read_text(encoding="utf-8")
     place = 0
     for part in lecture.parts():  # in order
         place = page.index(f"<h1>{part.title['ru']}</h1>", place)
     slides = Presentation(tmp_path / "l.pptx").slides
+    assert len(PdfReader(tmp_path / "l.pdf").pages) == len(slides)
     assert f'шаг {{number}} из {len(slides)}"' in page
     assert "{" not in "".join(slide.shapes.title.text_frame.text for slide in slides)
 
@@ -234,7 +248,7 @@ def test_the_whole_lecture_in_russian(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("lecture", "-o", "l.svg"), "deck of many pictures: write it as .html, .pptx"),
+        (("lecture", "-o", "l.svg"), "deck of many pictures: write it as .apng, .gif, .html, .mp4, .pdf, .pptx, .tex"),
         (("lecture", "--lang", "fr"), "unknown language: 'fr' (must be one of en, ru)"),
         (("lectures",), "unknown demo: 'lectures'"),
     ],

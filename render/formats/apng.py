@@ -13,7 +13,14 @@ if TYPE_CHECKING:
     from render.drawing import Drawing
 
 
-@register("apng", suffixes=(".apng",), mime="image/apng", help_text="film of the slides for web pages", binary=True)
+@register(
+    "apng",
+    suffixes=(".apng",),
+    mime="image/apng",
+    help_text="film of the slides for web pages",
+    binary=True,
+    deck=True,
+)
 def write(
     drawing: Drawing,
     *,

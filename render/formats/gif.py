@@ -13,7 +13,14 @@ if TYPE_CHECKING:
     from render.drawing import Drawing
 
 
-@register("gif", suffixes=(".gif",), mime="image/gif", help_text="film of the slides, 1280 × 720 pixels", binary=True)
+@register(
+    "gif",
+    suffixes=(".gif",),
+    mime="image/gif",
+    help_text="film of the slides, 1280 × 720 pixels",
+    binary=True,
+    deck=True,
+)
 def write(
     drawing: Drawing,
     *,

@@ -26,7 +26,14 @@ _SCALE: Final = 1.5  # 1920 × 1080
 _RATES: Final = (5, 10, 20)
 
 
-@register("mp4", suffixes=(".mp4",), mime="video/mp4", help_text="film of the slides, 1920 × 1080 pixels", binary=True)
+@register(
+    "mp4",
+    suffixes=(".mp4",),
+    mime="video/mp4",
+    help_text="film of the slides, 1920 × 1080 pixels",
+    binary=True,
+    deck=True,
+)
 def write(
     drawing: Drawing,
     *,

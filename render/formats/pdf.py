@@ -31,7 +31,12 @@ _HANGUL, _HAN = "HYGothic-Medium", "HeiseiKakuGo-W5"
 
 
 @register(
-    "pdf", suffixes=(".pdf",), mime="application/pdf", help_text="vector page for papers, or a page a step", binary=True
+    "pdf",
+    suffixes=(".pdf",),
+    mime="application/pdf",
+    help_text="vector page for papers, or a page a step",
+    binary=True,
+    deck=True,
 )
 def write(
     drawing: Drawing,

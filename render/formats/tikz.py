@@ -68,7 +68,11 @@ _MATHS: Final = {"−": "-", "ᵀ": "^{\\top}", **{sign: f"\\{name}" for sign, n
 
 
 @register(
-    "tikz", suffixes=(".tex", ".tikz"), mime="text/x-tex", help_text="figure for LaTeX, or a frame of beamer that grows"
+    "tikz",
+    suffixes=(".tex", ".tikz"),
+    mime="text/x-tex",
+    help_text="figure for LaTeX, or a frame of beamer that grows",
+    deck=True,
 )
 def write(
     drawing: Drawing,
