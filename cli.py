@@ -246,7 +246,7 @@ def draw_demo(wish: Wish, name: str, parts: Sequence[lecture.Part]) -> None:
     showings = []
     for part in parts:
         program = script.script(str(demo_models.available()[part.demo]))
-        outcome = script.run(program, (), select=part.select, keep=True)
+        outcome = script.run(program, (), select=part.select, elements=wish.elements, keep=True)
         exit_if_nothing(program, outcome, part.select)
         if outcome.code:
             sys.exit(outcome.code)
@@ -291,7 +291,7 @@ def draw_program(program: script.Program, args: Sequence[str], wish: Wish, selec
     if stop and select in ("last", "all"):
         raise Refused(f"--pass {select} needs the whole run: leave out --stop, or choose a pass by number")
     wish = wish.checked(program.name)  # now, not after an hour of training
-    outcome = script.run(program, args, select=select, stop=stop, timed=wish.timed)
+    outcome = script.run(program, args, select=select, stop=stop, timed=wish.timed, elements=wish.elements)
     exit_if_nothing(program, outcome, select)
     for graph in outcome.recording.graphs:
         say(described(graph, outcome.recording.passes))

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from render.theme import Theme
 
 _TITLE: Final = 32.0  # size of the title
-_SAID: Final = 19.0  # and of what is said
+_SAID: Final = (19.0, 17.5, TEXT)  # and those of what is said
 _PAD: Final = 16.0
 _MAX_TITLE: Final = 70  # characters
 _WHOLE: Final = Area(MARGIN - 16, TITLE.y + TITLE.height, WIDTH - 2 * MARGIN + 32, HEIGHT - TITLE.y - TITLE.height - 8)
@@ -213,15 +213,16 @@ class Deck:
     def _said(self, step: Step) -> list[Block]:
         """The facts of a step, as many as there is room for."""
         frame = self._room.inside(_PAD, _PAD / 2)
-        pitch = 1.45 * _SAID
         color = self.theme.text if step.kind == "forward" else self.theme.gradient_text
-        facts = (
-            text.run(text.clean(fact.replace("  (", " (").replace("  ", " · ")), _SAID, color) for fact in step.facts
-        )
-        rows = [line for fact in facts for line in text.wrap(fact, frame.width / 1.04)]
-        room = max(1, int(frame.height / pitch))
-        if len(rows) > room:
-            rows = [*rows[: room - 1], text.run(f"{rows[room - 1].text} …", _SAID, color)]
+        facts = [text.clean(fact.replace("  (", " (").replace("  ", " · ")) for fact in step.facts]
+        for size in _SAID:  # the largest that has room for all
+            pitch, room = 1.45 * size, max(1, int(frame.height / (1.45 * size)))
+            runs = (text.run(fact, size, color) for fact in facts)
+            rows = [line for run in runs for line in text.wrap(run, frame.width / 1.04)]
+            if len(rows) <= room:
+                break
+        else:
+            rows = [*rows[: room - 1], text.run(f"{rows[room - 1].text} …", size, color)]
         spare = max(0.0, frame.height - len(rows) * pitch) / 2
         inner = replace(frame, y=frame.y + spare, height=frame.height - 2 * spare)
         return [Block("page_facts", inner, tuple((row,) for row in rows), pitch)] if rows else []

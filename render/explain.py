@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 LISTED: Final = 3  # elements that are written out; of more, the first
 MOST_WAYS: Final = 32  # that a gradient comes to one tensor and that are added up
+_LETTERS: Final = 3  # of a name that may stand for the loss in a formula
+TURNS: Final = ("t", "T", "mT")  # that transpose a matrix
 _NAME: Final = 14  # characters of a name in a formula
 _RIGHT: Final = ("other", "exponent")  # where torch puts the number of `x * 2` and `x ** 2`
 _LEFT: Final = ("self", "input")  # and that of `1 - x`
@@ -32,18 +34,24 @@ class Line:
 
     Attributes:
         text: Such as `∂L/∂n = δ × (1 − o²) = 1 × 0.5 = 0.5`.
-        agrees: Whether the gradient that it comes to is the one that autograd found; None where it was not computed.
+        kind: What it tells: the gradient that `arrives`, the `local` derivative, a gradient that is `sent` on to an
+            operand, or of such a one the first `element`.
+        agrees: Of what is sent, whether it is what autograd found; None where it was not computed.
+        count: And how many numbers were compared.
     """
 
     text: str
+    kind: Literal["arrives", "local", "sent", "element"]
     agrees: bool | None = None
+    count: int = 0
 
 
 def explained(graph: Graph, node: Node) -> tuple[Line, ...]:
     """The chain rule of backward through an operation, first what arrives (`δ`), then a line for each operand.
 
-    Numbers are those that were recorded: of scalars and of tensors small enough to draw. Where an operand is read by
-    several operations its gradient is a sum; such lines say `+=`, as each adds its part, and end with the sum.
+    Numbers are those that were recorded: of scalars, and of tensors of few elements (`elements` of `tracer.record`).
+    Where an operand is read by several operations its gradient is a sum; such lines say `+=`, as each adds its part,
+    and end with the sum. What backward began from is `L`, unless its own name is as short.
 
     Args:
         graph: As it is drawn.
@@ -59,6 +67,14 @@ def explained(graph: Graph, node: Node) -> tuple[Line, ...]:
         return ()
     with numpy.errstate(all="ignore"):  # of programs that overflow
         return tuple(_Explainer(graph).lines(node))
+
+
+def begun(graph: Graph, loss: Value) -> tuple[str, ...]:
+    """What backward begins with, of a loss whose gradient is 1: `L = loss` and `∂L/∂L = 1`."""
+    explainer = _Explainer(graph)
+    name = text.elide(text.clean(loss.name or ""), _NAME)
+    named = (f"{explainer.letter} = {name}",) if name not in ("", explainer.letter) else ()
+    return (*named, f"{explainer.by(loss.id)} = 1")
 
 
 @dataclass(frozen=True)
@@ -89,54 +105,62 @@ class _Explainer:
         ]
         if result.grad is None or not needing:
             return
-        name = self._name(result.id)
-        arriving = _elements(result.grad, result)
-        number = _shown(arriving)
-        yield Line(f"δ = ∂L/∂{name} = {number}" if number else f"δ = ∂L/∂{name}  ({text.shape(result.shape)})")
+        number = _shown(_elements(result.grad, result))
+        told = f" = {number}" if number else f"  ({text.shape(result.shape)})"
+        yield Line(f"δ = {self.by(result.id)}{told}", "arrives")
         rule = found[0]
         if len(operands) == 1 and isinstance(rule, Local) and not rule.words[-1].isdigit():
-            yield Line(f"∂{_op(node)} = {rule.words.format(**self._names(node))}")
+            yield Line(f"∂{_op(node)} = {rule.words.format(**self._names(node))}", "local")
         for position, value, each in needing:
-            yield self._line(node, position, value, each)
+            yield from self._operand(node, position, value, each)
 
-    def _line(self, node: Node, position: int, value: Value, rule: Local | Pull) -> Line:
+    def _operand(self, node: Node, position: int, value: Value, rule: Local | Pull) -> Iterator[Line]:
         """What goes on to one operand: the formula, and numbers or shapes."""
         sent, ways = self._sent(node, position), self._ways(value)
         adds = "+=" if len(ways) > 1 else "="
-        words = f"∂L/∂{self._name(value.id)} {adds} {self._formula(node, value, rule)}"
-        if sent is None:
-            return Line(f"{words}{self._shapes(node, value, rule)}")
-        words += self._numbers(rule, self._call(node), sent) if sent.size else ""
-        parts = [self._sent(*way) for way in ways] if len(ways) <= MOST_WAYS else [None]
+        words = f"{self.by(value.id)} {adds} {self._formula(node, value, rule)}"
+        listed = sent is not None and 0 < sent.size <= LISTED
+        if sent is not None and listed:
+            words += f" = {self._factors(rule, self._call(node), sent)}{_shown(sent)}"
+        else:
+            words += self._shapes(node, value, rule)
+        total = self._total(ways)
         known = _elements(value.grad, value)
-        if known is None or any(part is None for part in parts):
-            return Line(words)
-        total = numpy.sum([part for part in parts if part is not None], axis=0)
-        words += f" (Σ {_shown(total)})" if len(ways) > 1 and _shown(total) else ""
-        return Line(words, _close(total, known, value.dtype))
+        if total is None or known is None:
+            yield Line(words, "sent")
+        else:
+            words += f" (Σ {_shown(total)})" if len(ways) > 1 and _shown(total) else ""
+            yield Line(words, "sent", _close(total, known, value.dtype), value.numel)
+        if sent is not None and sent.size > LISTED and isinstance(rule, Local):
+            first = numpy.asarray(sent.flat[0])
+            place = ", ".join("0" for _ in sent.shape)
+            yield Line(f"[{place}]: {self._factors(rule, self._call(node), sent)}{_shown(first)}", "element")
+
+    def _total(self, ways: Sequence[tuple[Node, int]]) -> Array | None:
+        """All that is sent on to a value; None where a part of it is not known."""
+        parts = [self._sent(*way) for way in ways] if len(ways) <= MOST_WAYS else [None]
+        known = [part for part in parts if part is not None]
+        return numpy.asarray(numpy.sum(known, axis=0)) if known and len(known) == len(parts) else None
 
     def _formula(self, node: Node, value: Value, rule: Local | Pull) -> str:
         """The rule with the names of its operands, summed where an operand was expanded."""
         formula = rule.words.format(**self._names(node))
         if isinstance(rule, Local):
             formula = f"δ × {formula if _is_simple(formula) else f'({formula})'}"
-        formula = re.sub(r"\bt\(([^()]*)\)ᵀ", r"\1", formula)  # of a tensor turned twice
+        formula = formula.replace("ᵀᵀ", "")  # of a tensor turned twice
         expanded = value.numel < self._result(node).numel and (isinstance(rule, Local) or rule.words == "δ")
         return f"Σ {formula}" if expanded else formula
 
-    def _numbers(self, rule: Local | Pull, call: Call, sent: Array) -> str:
-        """` = 1 × 0.5 = 0.5`, of all elements or of the first."""
-        factors = ""
-        if isinstance(rule, Local):
-            local, arriving = numpy.broadcast_arrays(rule.of(call), call.d)
-            if local.shape == sent.shape:  # nothing was summed
-                if sent.size > LISTED:
-                    local, arriving = numpy.asarray(local.flat[0]), numpy.asarray(arriving.flat[0])
-                factors = f"{_shown(arriving)} × {_shown(local, inside=True)} = "
-        if sent.size <= LISTED:
-            return f" = {factors}{_shown(sent)}"
-        first = ", ".join("0" for _ in sent.shape)
-        return f"; [{first}]: {factors}{_shown(numpy.asarray(sent.flat[0]))}"
+    def _factors(self, rule: Local | Pull, call: Call, sent: Array) -> str:
+        """`1 × 0.5 = `, of all elements or of the first; empty where the gradient is no such product."""
+        if not isinstance(rule, Local):
+            return ""
+        local, arriving = numpy.broadcast_arrays(rule.of(call), call.d)
+        if local.shape != sent.shape:
+            return ""  # it was summed
+        if sent.size > LISTED:
+            local, arriving = numpy.asarray(local.flat[0]), numpy.asarray(arriving.flat[0])
+        return f"{_shown(arriving)} × {_shown(local, inside=True)} = "
 
     def _shapes(self, node: Node, value: Value, rule: Local | Pull) -> str:
         """The shapes in a product of matrices, or that from which and to which a gradient goes."""
@@ -205,12 +229,21 @@ class _Explainer:
 
     # Words.
 
+    @cached_property
+    def letter(self) -> str:
+        """What backward began from: `L`, or its own name where that is as good."""
+        loss = self.graph.loss
+        name = "" if loss is None or not loss.name else text.clean(loss.name)
+        return name if 0 < len(name) <= _LETTERS and name != "loss" else "L"
+
+    def by(self, value: int) -> str:
+        """The gradient with respect to a value: `∂L/∂x`."""
+        return f"∂{self.letter}/∂{self._name(value)}"
+
     def _names(self, node: Node) -> dict[str, str]:
         """What the formula of a rule calls things."""
         names = {key: self._term(each) for key, each in zip("abc", self._operands(node), strict=False)}
         result = self._name(node.outputs[0])
-        if result in names.values():  # the author gave the result the name of what it was made from
-            result = f"{_op(node)}({', '.join(names.values())})"
         exponent = self._operands(node)[-1].number
         less = f"^({names.get('b', '')} − 1)" if exponent is None else _power(exponent - 1)
         return {**names, "y": result, "less": less, "n": text.count(self._call(node).count)}
@@ -223,17 +256,34 @@ class _Explainer:
     def _name(self, value: int, depth: int = 1) -> str:
         """The author's name, the number of a constant, or the operation that made it."""
         found = self.graph.value_by_id[value]
-        if found.name:
+        if self.graph.loss is not None and value == self.graph.loss.id:
+            return self.letter
+        maker = self.graph.producer.get(value)
+        if found.name and (maker is None or not self._is_renamed(found)):
             return text.elide(text.clean(found.name), _NAME)
         if found.kind == "constant" and found.data is not None and _is_number(found.data.value):
             return text.number(found.data.value)  # type: ignore[arg-type]
-        maker = self.graph.producer.get(value)
-        if maker is None:
-            return "x"
+        return "x" if maker is None else self._made(maker, depth)
+
+    def _is_renamed(self, value: Value) -> bool:
+        """Whether the author gave its name to what was made of it, as in `h = h.tanh()`."""
+        made = (each for node in self.graph.consumers.get(value.id, ()) for each in node.outputs)
+        return any(self.graph.value_by_id[each].name == value.name for each in made)
+
+    def _made(self, maker: Node, depth: int) -> str:
+        """An operation on what it reads."""
         terms = [self._name(each, depth - 1) if depth else "…" for each in maker.inputs[:2]]
-        if len(terms) == 2 and not _op(maker)[:1].isalnum():
-            return f"({terms[0]} {_op(maker)} {terms[1]})"
-        return f"{_op(maker)}({', '.join(terms)})"
+        sign = _op(maker)
+        if sign in TURNS and len(terms) == 1:
+            return turned(terms[0])
+        if len(terms) == 2 and not sign[:1].isalnum():
+            return f"({terms[0]} {sign} {terms[1]})"
+        return f"{terms[0]}{sign}" if sign[:1] == "[" else f"{sign}({', '.join(terms)})"
+
+
+def turned(name: str) -> str:
+    """What a matrix is called once it is transposed; twice is as good as not at all."""
+    return name.removesuffix("ᵀ") if name.endswith("ᵀ") else f"{name}ᵀ"
 
 
 def _op(node: Node) -> str:

@@ -136,7 +136,7 @@ def _rows(call: Call) -> tuple[Array, float]:
     return hot, float(scores[0]) if reduction in (1, "mean") else 1.0
 
 
-def _softmax(scores: Array, axis: int) -> Array:
+def _softmax(scores: Array, axis: int | tuple[int, ...] | None) -> Array:
     powers = numpy.exp(scores - scores.max(axis, keepdims=True))
     return numpy.asarray(powers / powers.sum(axis, keepdims=True))
 
@@ -160,6 +160,17 @@ def _squared(call: Call) -> Array:
 
 def _permuted(call: Call) -> Array:
     return numpy.transpose(call.d, numpy.argsort([axis % call.d.ndim for axis in call.attrs["dims"]]))
+
+
+def _placed(call: Call) -> Array:
+    """The gradient where its elements were taken from, and zeros elsewhere."""
+    found, key = numpy.zeros(call.shapes[0]), {"dim": 0, **call.attrs}
+    place = key["index"] if "index" in key else slice(key.get("start"), key.get("end"), key.get("step"))
+    taken = (*[slice(None)] * key["dim"], place)
+    if found[taken].shape != call.d.shape or not {"index", "end"} & {*key}:  # by several indices, or by a tensor
+        raise UnknownError
+    found[taken] = call.d
+    return found
 
 
 def _flat(position: int) -> Callable[[Call], Array]:
@@ -227,6 +238,13 @@ RULES: Final[Mapping[str, tuple[Rule, ...]]] = {
     "relu": (Local("[{a} > 0]", lambda call: (call[0] > 0) * 1.0),),
     "exp": (Local("{y}", lambda call: call.y),),
     "log": (Local("1 / {a}", lambda call: 1 / call[0]),),
+    "log2": (Local("1 / ({a} · log 2)", lambda call: 1 / (call[0] * math.log(2))),),
+    "sin": (Local("cos {a}", lambda call: numpy.cos(call[0])),),
+    "cos": (Local("−sin {a}", lambda call: -numpy.sin(call[0])),),
+    "xlogy": (
+        Local("log {b}", lambda call: numpy.log(call[1])),
+        Local("{a} / {b}", lambda call: call[0] / call[1]),
+    ),
     "sqrt": (Local("1 / (2 · {y})", lambda call: 1 / (2 * call.y)),),
     "abs": (Local("sign {a}", lambda call: numpy.sign(call[0])),),
     # Sums and means.
@@ -253,6 +271,7 @@ RULES: Final[Mapping[str, tuple[Rule, ...]]] = {
             lambda call: call.y * (call.d - (call.d * call.y).sum(call.axis, keepdims=True)),
         ),
     ),
+    "logsumexp": (Pull("δ × softmax({a})", lambda call: call.spread(call.d) * _softmax(call[0], call.axes)),),
     "log_softmax": (
         Pull(
             "δ − exp({y}) × Σ δ",
@@ -278,6 +297,7 @@ RULES: Final[Mapping[str, tuple[Rule, ...]]] = {
     "squeeze": VIEW,
     "unsqueeze": VIEW,
     "clone": VIEW,
+    "getitem": (Pull("[0 … δ … 0]", _placed),),
     "expand": (Pull("Σ δ", _through(0)),),
 }  # fmt: skip
 ALIASES: Final[Mapping[str, str]] = {
@@ -294,7 +314,7 @@ def rules(op: str, operands: int) -> tuple[Rule, ...]:
         op: Its name or sign; `-` of one operand is `neg`.
         operands: How many it has.
     """
-    name = "neg" if op == "-" and operands == 1 else ALIASES.get(op, op)
+    name = "neg" if op == "-" and operands == 1 else "getitem" if op.startswith("[") else ALIASES.get(op, op)
     return RULES.get(name, ())
 
 

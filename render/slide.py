@@ -71,6 +71,12 @@ SLIDES: Final = (
     Arrangement("below", Area(40, 496, 690, 192), Area(750, 496, 490, 192), Area(24, 102, 1232, 384)),
     Arrangement("strip", Area(40, 598, 790, 88), Area(846, 598, 394, 88), Area(24, 96, 1232, 494)),
 )
+# What is explained takes more lines than what is stated.
+EXPLAINED: Final = (
+    Arrangement("beside", Area(40, 108, 440, 300), Area(40, 424, 440, 262), Area(500, 104, 752, 586)),
+    Arrangement("below", Area(40, 496, 590, 192), Area(646, 496, 594, 192), Area(24, 102, 1232, 384)),
+    Arrangement("strip", Area(40, 548, 590, 138), Area(646, 548, 594, 138), Area(24, 96, 1232, 444)),
+)
 _BELOW: Final = Area(40, 618, 1200, 72)
 ALONE: Final = Arrangement("alone", _BELOW, _BELOW, Area(24, 104, 1232, 506))  # a graph whose code is not known
 PAGE: Final = Arrangement("page", _BELOW, _BELOW, Area(24, 104, 1232, 586))  # of which nothing is said
@@ -87,7 +93,8 @@ def staged(drawing: Drawing, telling: Telling = USUAL) -> tuple[Storyboard, Arra
         RenderError: As for `Drawing.storyboard`.
     """
     coded = any(scope.source for scope in drawing.graph.scopes)
-    slides = (PAGE,) if isinstance(drawing, Page) else SLIDES if coded else (ALONE,)
+    told = EXPLAINED if telling.explain else SLIDES
+    slides = (PAGE,) if isinstance(drawing, Page) else told if coded else (ALONE,)
     targets = {slide.figure.target: slide for slide in slides}
     board = replace(drawing, headed=False).storyboard(**asdict(telling), pages=tuple(targets))
     drawing.said.extend(board.remarks)

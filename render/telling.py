@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 from render import text
 from render.choosing import on_page, readable
 from render.errors import RenderError
-from render.explain import explained
+from render.explain import TURNS, begun, explained, turned
 from render.families import sign
 from render.gathering import Part, gather
+from render.labels.words import scalar
 from render.listing import span
 from render.page import smallest
 from render.statements import Statements
@@ -20,15 +21,18 @@ from render.steps import Step, Storyboard, Telling, elements
 from render.timeline import Moment, Timeline
 from render.views.closing import is_closed_module
 from render.views.merging import FIRST, turn_of, turns
+from render.wish import WORTH_KEEPING
 from render.words import Words
+from tracer.graph import DRAWABLE
 
 if TYPE_CHECKING:
     from render.drawing import Drawing
     from render.page import Target
-    from tracer.graph import Node
+    from tracer.graph import Node, Value
 
 MAX_STEPS: Final = 300  # more are nothing to click through
 _MAX_FACTS: Final = 4
+_MAX_EXPLAINED: Final = 9
 
 
 def tell(drawing: Drawing, telling: Telling, pages: Sequence[Target]) -> Storyboard:
@@ -44,6 +48,8 @@ def tell(drawing: Drawing, telling: Telling, pages: Sequence[Target]) -> Storybo
         )
     teller = _Teller(timeline, words, telling.explain, drawing.options.hide)
     remarks = [*told.notes, *([] if timeline.has_backward else [words("no backward")])]
+    if telling.explain and any(_lacks_numbers(value) for value in told.view.values):
+        remarks.append(words("unkept", kept=DRAWABLE, worth=WORTH_KEEPING))
     if told.page is not None and smallest(told.scene) < told.page.least:
         remarks.append(words("small", points=f"{told.page.least:g}"))
     if by == "timestep" and not any(part.turn for part in parts):
@@ -57,6 +63,11 @@ def tell(drawing: Drawing, telling: Telling, pages: Sequence[Target]) -> Storybo
         motion=telling.motion,
         remarks=tuple(remarks),
     )
+
+
+def _lacks_numbers(value: Value) -> bool:
+    """Whether the numbers of a gradient could have been kept, and were not."""
+    return value.grad is not None and value.grad.value is None and DRAWABLE < value.numel <= WORTH_KEEPING
 
 
 @dataclass(frozen=True)
@@ -100,7 +111,8 @@ class _Teller:
             return Step("forward", self.words("whole"))
         title, first = self._title(part, moments), moments[0]
         facts = [*self._facts(moments)]
-        shown = (*facts[: _MAX_FACTS - 1], "…") if len(facts) > _MAX_FACTS else tuple(facts)
+        most = _MAX_EXPLAINED if self.explain else _MAX_FACTS
+        shown = (*facts[: most - 2], "…", facts[-1]) if len(facts) > most else tuple(facts)  # the last is the verdict
         return Step(
             kind=first.kind,
             title=f"{part.turn} · {title}" if part.turn and not part.whole else title,
@@ -192,32 +204,55 @@ class _Teller:
     def _facts(self, moments: Sequence[Moment]) -> Iterator[str]:
         for moment in moments:
             if moment.kind == "update" and moment.node is None:
-                yield from (self.words("updated", name=self.say.name(value)) for value in moment.values)
+                yield self.words("updated", names=", ".join(map(self.say.name, moment.values)))
             elif moment.loop is not None:
                 yield from (self.words("carried", name=self.say.name(value)) for value in moment.values)
             elif moment.node is None:
-                for value in (self.timeline.view.value_by_id[each] for each in moment.values):
-                    back = self._gradient(value.id) if moment.kind == "backward" else self.say._words.facts(value)
-                    yield f"{self.say.name(value.id)}  {back}"
+                yield from self._beginnings(moment)
             elif self._goes_back(moment):
                 yield from self._explained(moment.node) or self._arrivals(moment.node)
             else:
                 yield from self._results(moment.node)
 
+    def _beginnings(self, moment: Moment) -> Iterator[str]:
+        """What comes from outside, and what backward begins with."""
+        for value in (self.timeline.view.value_by_id[each] for each in moment.values):
+            if moment.kind == "forward":
+                yield self._stated(self.say.name(value.id), value)
+            elif self.explain and value.grad is not None and value.grad.value == 1:
+                yield from begun(self.timeline.view, value)
+            else:
+                yield f"{self.say.name(value.id)}  {self._gradient(value.id)}"
+
     def _results(self, node: Node) -> Iterator[str]:
-        """`i2h = mm(W_x, t(x))  20×1`, of each result that is of use."""
+        """`i2h = mm(W_x, xᵀ)  (20×1)`, of each result that is of use."""
         for value in node.outputs:
             if value != node.outputs[0] and value not in self._names and value not in self.timeline.view.consumers:
                 continue
             name = f"{self.say.name(value)} = " if value in self._names else ""
-            facts = self.say._words.facts(self.timeline.view.value_by_id[value])
             whole = bool(turn_of(self.timeline.view, node))  # a turn is no function that the code could call
-            yield f"{self.say.name(value)}  {facts}" if whole else f"{name}{self._formula(node, 1)}  {facts}"
+            words = self.say.name(value) if whole else f"{name}{self._formula(node, 1)}"
+            yield self._stated(words, self.timeline.view.value_by_id[value])
+
+    def _stated(self, words: str, value: Value) -> str:
+        """Words and the number of what they stand for, or its shape."""
+        facts = self.say._words.facts(value)
+        trouble = self.say._words.trouble(value)
+        if scalar(value.data) is not None and value.shape == () and facts:
+            return f"{words} = {facts}"
+        told = " · ".join(each for each in (facts, trouble) if each)
+        return f"{words}  ({told})" if told else words
 
     def _formula(self, node: Node, depth: int) -> str:
         """An operation on its operands; those without a name as operations themselves, `depth` levels deep."""
         terms = [self._term(value, depth - 1) for value in self.say.operands(node)]
         operator = self._operation(node)
+        if len(terms) == 1 and operator in TURNS:
+            return turned(terms[0])
+        if len(terms) == 1 and operator[:1] == "[":
+            return f"{terms[0]}{operator}"
+        if len(terms) == 1 and operator == "−":
+            return f"−({terms[0]})" if " " in terms[0] else f"−{terms[0]}"
         if len(terms) == 2 and not operator[:1].isalnum() and operator[:1] not in "[_":
             return f"{terms[0]} {operator} {terms[1]}"
         return f"{operator}({', '.join(terms[:3])}{', …' if len(terms) > 3 else ''})"
@@ -229,19 +264,28 @@ class _Teller:
         return "…" if maker is None or depth < 0 else self._formula(maker, depth)
 
     def _brief(self, value: int) -> str:
-        """A name for a value: its own, or that of the operation that made it."""
+        """A name for a value: its own, or the operation that made it where there is none or what it went to has it."""
         maker = self.timeline.view.producer.get(value)
-        if maker is None or value in self._names or not self._operation(maker)[:1].isalnum():
+        if maker is None or (value in self._names and not self._is_renamed(value)):
             return self._term(value, 0)
-        return f"{self._operation(maker)}(…)"
+        return self._formula(maker, 1)
+
+    def _is_renamed(self, value: int) -> bool:
+        """Whether the author gave its name to what was made of it, as in `h = h.tanh()`."""
+        made = (each for node in self.timeline.view.consumers.get(value, ()) for each in node.outputs)
+        return any(self._names.get(each) == self._names[value] for each in made)
 
     def _explained(self, node: Node) -> list[str]:
         """The chain rule through an operation, and whether it comes to what autograd found; empty where not asked."""
         lines = explained(self.timeline.view, node) if self.explain else ()
-        checks = [line.agrees for line in lines if line.text.startswith("∂L/∂")]  # one for each operand
-        known = bool(checks) and None not in checks
-        verdict = [self.words("equals" if all(checks) else "differs")] if known else []
-        return [*(line.text for line in lines), *verdict]
+        sent = [line for line in lines if line.kind == "sent"]
+        told = [line.text for line in lines if len(lines) < _MAX_EXPLAINED or line.kind != "element"]
+        if not sent or any(line.agrees is None for line in sent):
+            return told
+        count = sum(line.count for line in sent)
+        agree = all(line.agrees for line in sent)
+        verdict = "differs" if not agree else "equals" if count == len(sent) else "equals all"
+        return [*told, self.words(verdict, count=text.count(count))]
 
     def _arrivals(self, node: Node) -> Iterator[str]:
         for key, values in (("arrives", node.outputs), ("leaves", node.inputs)):

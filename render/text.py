@@ -188,13 +188,15 @@ def _pieces(word: str, runs: Text, limit: float) -> list[str]:
 
 
 def number(value: float) -> str:
-    """A number for a reader: three significant digits, thousands separated, a real minus sign."""
+    """A number for a reader: three significant digits (up to 9,999 all of a whole one), thousands apart, a minus."""
     if isinstance(value, bool):
         return str(value)
     if isinstance(value, int):
         return count(value) if abs(value) < 10**9 else _scientific(value)
     if not math.isfinite(value):
         return "nan" if math.isnan(value) else "∞" if value > 0 else "−∞"
+    if value.is_integer() and abs(value) < 10_000:
+        return count(int(value))  # 1,024 is not 1,020
     rounded = float(f"{value:.3g}")
     if rounded == 0:
         return "0"

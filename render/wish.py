@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from render import draw, files, formats
 from render.errors import RenderError
-from tracer.graph import Graph
+from tracer.graph import DRAWABLE, Graph
+
+WORTH_KEEPING: Final = 1024  # elements of a tensor whose numbers are kept for a deck that computes with them
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,11 @@ class Wish:
         """Whether the program is to be timed, for its picture is coloured by it; of a `checked` wish."""
         quantity = self.options["color_by"]
         return quantity is not None and quantity.name == "time"
+
+    @property
+    def elements(self) -> int:
+        """Of how many elements at most tensors keep their numbers: what backward is explained with is computed."""
+        return WORTH_KEEPING if self.own.get("explain") else DRAWABLE
 
     def own_of(self, out: Path) -> dict[str, Any]:
         """The options of the format that this file is in."""

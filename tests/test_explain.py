@@ -37,6 +37,12 @@ CALLS: dict[str, Callable[..., Tensor]] = {
     "relu": lambda a: (a - 1).relu(),
     "exp": lambda a: a.exp(),
     "log": lambda a: a.log(),
+    "log2": lambda a: a.log2(),
+    "sin": lambda a: a.sin(),
+    "cos": lambda a: a.cos(),
+    "xlogy": lambda a, b: torch.xlogy(a, b.abs()),
+    "logsumexp": lambda a: a.logsumexp(1),
+    "getitem": lambda a: a[:, 1],
     "sqrt": lambda a: a.sqrt(),
     "abs": lambda a: (a - 1).abs(),
     "sum": lambda a: a.sum(1),
@@ -65,9 +71,9 @@ CALLS: dict[str, Callable[..., Tensor]] = {
 }
 
 
-def ran(function: Callable[..., Tensor], *operands: Tensor) -> Graph:
+def ran(function: Callable[..., Tensor], *operands: Tensor, elements: int = 16) -> Graph:
     """The graph, as it is drawn, of a function, a weighted sum of what it gives, and backward."""
-    with tracer.record() as run:
+    with tracer.record(elements=elements) as run:
         leaves = [each.clone().requires_grad_() for each in operands]
         result = function(*leaves)
         weights = torch.arange(1.0, result.numel() + 1).reshape(result.shape)
@@ -128,7 +134,7 @@ def test_scalars_are_explained_with_all_their_numbers() -> None:
         y = (x * w).tanh()
         y.backward()
     texts = [line.text for line in told(draw(run.graph).view)]
-    assert any(re.fullmatch(r"∂L/∂w = δ × x = \S+ × 2 = \S+", each) for each in texts)
+    assert any(re.fullmatch(r"∂y/∂w = δ × x = \S+ × 2 = \S+", each) for each in texts)
     assert {line.agrees for line in told(draw(run.graph).view)} == {None, True}
 
 
@@ -139,12 +145,57 @@ def test_without_numbers_formula_and_shapes_are_told_and_nothing_is_claimed() ->
     assert product.agrees is None
 
 
+def test_products_of_matrices_are_checked_where_their_numbers_were_kept() -> None:
+    def cell(w_x: Tensor, w_h: Tensor) -> Tensor:
+        x, prev_h = torch.arange(10.0).reshape(1, 10) / 10, torch.ones(1, 20)
+        i2h = torch.mm(w_x, x.t())
+        h2h = torch.mm(w_h, prev_h.t())
+        next_h = i2h + h2h
+        next_h = next_h.tanh()
+        return next_h.clone()
+
+    weights = torch.linspace(-1, 1, 200).reshape(20, 10), torch.linspace(-0.1, 0.1, 400).reshape(20, 20)
+    with tracer.record(elements=400) as run:
+        loss = cell(*(each.requires_grad_() for each in weights)).sum()
+        loss.backward()
+    board = draw(run.graph, level="function").storyboard(explain=True)
+    said = [fact for step in board.steps if step.kind == "backward" for fact in step.facts]
+    assert said[:2] == ["L = loss", "∂L/∂L = 1"]
+    assert "∂L/∂w_x = δ · x  (20×1 · 1×10 = 20×10)" in said
+    assert "∂L/∂w_h = δ · prev_h  (20×1 · 1×20 = 20×20)" in said
+    assert "checked with autograd: 400 of 400 equal" in said
+    assert "∂L/∂(i2h + h2h) = δ × (1 − next_h²)  (20×1)" in said  # two tensors have the name next_h
+    assert sum(fact.startswith("checked with autograd") for fact in said) == 6  # each operation that passed one on
+
+
+def test_more_elements_than_a_picture_has_room_for_change_no_picture() -> None:
+    pictures = [
+        draw(ran(lambda a: a.tanh(), torch.linspace(-1, 1, 40).reshape(5, 8), elements=elements)).render("text")
+        for elements in (16, 40)
+    ]
+    assert pictures[0] == pictures[1]
+
+
+def test_numbers_of_views_and_of_expanded_tensors_are_kept_too() -> None:
+    graph = ran(lambda a: a.t() @ a[:1].expand(6, 8), torch.linspace(-1, 1, 48).reshape(6, 8), elements=64)
+    assert {value.data is not None and value.data.value is not None for value in graph.values} == {True}
+    assert [line.text for line in told(graph) if line.agrees is False] == []
+
+
 def test_a_gradient_that_was_changed_on_its_way_does_not_agree() -> None:
     graph = ran(lambda a: a.exp(), torch.tensor(0.5))
     leaf = next(value for value in graph.values if value.requires_grad and value.id not in graph.producer)
     wrong = replace(leaf, grad=replace(leaf.grad, value=7.0))
     changed = replace(graph, values=tuple(wrong if value is leaf else value for value in graph.values))
     assert any(line.agrees is False for line in told(changed))
+
+
+def test_a_deck_says_what_to_record_with_where_numbers_were_not_kept() -> None:
+    few, many = (ran(lambda a: a.exp(), torch.ones(5, 5), elements=elements) for elements in (16, 25))
+    said = [note for note in draw(few).storyboard(explain=True).remarks if "elements=1024" in note]
+    assert len(said) == 1
+    assert said[0] not in draw(few).storyboard().remarks
+    assert said[0] not in draw(many).storyboard(explain=True).remarks
 
 
 def test_what_has_no_rule_or_no_gradient_is_not_explained() -> None:
@@ -171,8 +222,12 @@ def test_the_chain_rule_stands_in_the_steps_of_backward() -> None:
         y.backward()
     steps = draw(run.graph).storyboard(explain=True).steps
     facts = [fact for step in steps if step.kind == "backward" for fact in step.facts]
-    assert "∂L/∂x = δ × (1 − y²) = 1 × 0.786 = 0.786" in facts
-    assert "autograd finds the same" in facts
+    assert facts == [
+        "∂y/∂y = 1",
+        "δ = ∂y/∂y = 1",
+        "∂y/∂x = δ × (1 − y²) = 1 × 0.786 = 0.786",
+        "autograd finds the same",
+    ]
     russian = draw(run.graph).storyboard(explain=True, lang="ru").steps
     assert any("autograd даёт то же самое" in step.facts for step in russian)
     assert not any("δ" in fact for step in draw(run.graph).storyboard().steps for fact in step.facts)

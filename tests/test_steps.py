@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from pathlib import Path
 from string import Formatter
@@ -117,8 +118,9 @@ def test_lines_of_forward_then_backward_node_by_node(cell: tracer.Graph) -> None
 def test_a_step_says_what_its_lines_make_and_which_gradient_arrives(cell: tracer.Graph) -> None:
     board = draw(cell).storyboard()
     i2h, tanh = board.steps[4], board.steps[11]
-    assert i2h.facts == ("t(x)  10×1", "i2h = mm(W_x, t(x))  20×1")
+    assert i2h.facts == ("xᵀ  (10×1)", "i2h = mm(W_x, xᵀ)  (20×1)")
     assert tanh.facts[0] == "|grad| 4.47 arrives at next_h"
+    assert re.fullmatch(r"\|grad\| \S+ goes on to i2h \+ h2h", tanh.facts[1])  # of two that are called next_h
     assert tanh.running is not None
     assert tanh.about is not None
     assert (i2h.running, tanh.about.first, tanh.running.first) == (type(tanh.about)(0, 9, 9), 12, 14)

@@ -29,6 +29,7 @@ ValueKind: TypeAlias = Literal["input", "parameter", "buffer", "constant", "resu
 ScopeKind: TypeAlias = Literal["module", "function", "loop"]
 Number: TypeAlias = Union[bool, int, float]
 Nested: TypeAlias = Union[Number, tuple["Nested", ...]]
+DRAWABLE: Final = 16  # elements; the numbers of a tensor this small fit in a picture, so they are kept
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
@@ -80,7 +81,7 @@ class Stats:
         nan: Number of elements that are not a number.
         inf: Number of infinite elements.
         value: The number itself for a tensor of one element, or the elements (nested tuples) of a tensor small
-            enough to draw; may hold NaN and infinities; None for larger tensors.
+            enough to draw, or as small as was asked for (`tracer.record`); may hold NaN and infinities; else None.
     """
 
     mean: float | None = None

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from tracer.backends import BACKENDS, Backend
 from tracer.builder import Builder, Segment
-from tracer.graph import Graph, Stats
+from tracer.graph import DRAWABLE, Graph, Stats
 from tracer.imports import AfterImport
 from tracer.materials import Materials
 from tracer.passes import Gradient, segment_of, split, whole
@@ -42,12 +42,14 @@ class Recording:
         heeds: Whether `forward_begins` must be asked before the next forward operation.
         materials: What the run was computed from, with `keep`; None without.
         seconds: What each kernel took, by its id, with `timed`; None without.
+        elements: As for `record`.
 
     Args:
         select: As for `record`.
         stop: As for `record`.
         keep: As for `record`.
         timed: As for `record`.
+        elements: As for `record`.
         name: What to call the graphs.
         script: The script that runs, for their `meta`.
     """
@@ -59,6 +61,7 @@ class Recording:
         stop: bool = False,
         keep: bool = False,
         timed: bool = False,
+        elements: int = DRAWABLE,
         name: str = "graph",
         script: str | None = None,
     ) -> None:
@@ -69,6 +72,7 @@ class Recording:
         self.grads: dict[int, dict[int, Gradient]] = {}
         self.materials = Materials() if keep else None
         self.seconds: dict[int, float] | None = {} if timed else None
+        self.elements = elements
         self.notes: list[str] = []
         self.name = name
         self._script = script

@@ -19,6 +19,7 @@ from types import CodeType, ModuleType
 from typing import Any, Literal, Union
 
 from tracer import recording
+from tracer.graph import DRAWABLE
 from tracer.recording import PassComplete, Recording
 from tracer.shadows import own_modules, script_modules_first
 from tracer.tracebacks import hide_our_frames
@@ -182,6 +183,7 @@ def run(
     select: Literal["all", "first", "last"] | int = "first",
     stop: bool = False,
     timed: bool = False,
+    elements: int = DRAWABLE,
     keep: bool = False,
 ) -> Outcome:
     """Runs a program as Python would, and records it.
@@ -195,6 +197,7 @@ def run(
         select: Which passes to keep, as for `tracer.record`.
         stop: End the program once the selected pass is complete.
         timed: Note what each kernel takes, as for `tracer.record`.
+        elements: Of what size tensors keep their numbers, as for `tracer.record`.
         keep: Hand back its variables; else they are gone with it, and what they held.
 
     Raises:
@@ -204,7 +207,7 @@ def run(
     error: BaseException | None = None
     with _interpreter_state(), script_modules_first(program.folder):
         sys.argv = [program.path, *args]
-        run = Recording(select, stop=stop, timed=timed, name=program.name, script=program.path)
+        run = Recording(select, stop=stop, timed=timed, elements=elements, name=program.name, script=program.path)
         try:
             call = program.load()
             with run:

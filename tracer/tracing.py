@@ -8,7 +8,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal
 
-from tracer.graph import Graph
+from tracer.graph import DRAWABLE, Graph
 from tracer.recording import NothingRecorded, Recording
 
 
@@ -22,6 +22,7 @@ def record(
     stop: bool = False,
     keep: bool = False,
     timed: bool = False,
+    elements: int = DRAWABLE,
 ) -> Recording:
     """Records what runs inside a `with` block, in torch or on the scalar engine, one pass or many.
 
@@ -34,6 +35,8 @@ def record(
         keep: Keep copies of the tensors that came from outside and of the states of random generators, as `materials`,
             so that `tracer.pytorch.replay` can run the graph again. Without it no tensor is kept.
         timed: Note in `Node.cost` what each of torch's kernels takes, in seconds. Work on an accelerator is waited for.
+        elements: Keep the numbers of tensors of at most so many elements, as `Stats.value`: a deck that explains
+            backward computes with them. Those of 16 or less are kept anyway, since a picture has room for them.
 
     Returns:
         A context manager; after the block its `graph` is the last pass and `graphs` holds every pass kept. An exception
@@ -59,7 +62,7 @@ def record(
     name = "graph"
     if caller is not None and caller.f_code.co_name != "<module>":
         name = caller.f_code.co_name
-    return Recording(select, stop=stop, keep=keep, timed=timed, name=name)
+    return Recording(select, stop=stop, keep=keep, timed=timed, elements=elements, name=name)
 
 
 def trace(model_or_function: Callable[..., Any], /, *args: Any, fake: bool = False, **kwargs: Any) -> Graph:

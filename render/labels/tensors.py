@@ -108,6 +108,10 @@ class TensorWords(Words):
         joined = f"{' · ' if lead else ''}{counted}"
         return (text.run(joined, DETAIL_SIZE[self.style], self.theme.error, bold=True),) if counted else ()
 
+    def trouble(self, value: Value) -> str:
+        """How many elements of a tensor are NaN or infinite; empty where none is."""
+        return "" if value.data is None else _counted(value.data)
+
     def _wrong(self, *runs: Text) -> tuple[Text, ...]:
         """What says itself that something is wrong, in the colour of errors."""
         return tuple(text.run(each.text, each.size, self.theme.error, bold=True) for each in runs)

@@ -55,7 +55,7 @@ class TorchBackend:
         self.clock = Clock(recording.builder.new_id, recording.seconds) if recording.seconds is not None else None
         self.tape = Tape(recording.builder.new_id if self.clock is None else self.clock.new_id)
         self.keeper = Keeper(recording.materials)
-        self.numbers = Numbers()
+        self.numbers = Numbers(recording.elements)
         self.table = TensorTable(self.tape, self.numbers, self.keeper)
         self.namer = Namer(self)
         self.gradients = Gradients(self)

@@ -14,8 +14,8 @@ from typing import Any, Final
 import numpy
 import torch
 
-from tracer.graph import Stats
-from tracer.pytorch.stats import DRAWABLE, of_few, stats
+from tracer.graph import DRAWABLE, Stats
+from tracer.pytorch.stats import of_few, stats
 
 _BUFFER: Final = 1 << 20  # elements of a buffer
 SMALL: Final = 1 << 13  # elements; above, what numpy needs for the elements outweighs what a call costs
@@ -42,9 +42,14 @@ class _Buffer:
 
 
 class Numbers:
-    """The statistics of one recording, by value."""
+    """The statistics of one recording, by value.
 
-    def __init__(self) -> None:
+    Attributes:
+        kept: Of how many elements at most the numbers themselves are kept.
+    """
+
+    def __init__(self, kept: int = DRAWABLE) -> None:
+        self.kept = max(DRAWABLE, kept)
         self._lock: threading.Lock | None = None
         self._buffers: dict[torch.dtype, _Buffer] = {}
         self._found: dict[int, Any] = {}  # `Stats`, a row of a table with its number, or the elements
@@ -96,7 +101,7 @@ class Numbers:
         self._same[value] = self._same.get(other, other)
 
     def _at_once(self, value: int, tensor: torch.Tensor) -> None:
-        found = stats(tensor)
+        found = stats(tensor, self.kept)
         if found is not None:
             self._found[value] = found
 
@@ -108,7 +113,7 @@ class Numbers:
         table = _table(data.astype(numpy.float64), numpy.array(buffer.starts))
         finite = numpy.isfinite(table).all(axis=1)
         for row, (value, start, end) in enumerate(zip(buffer.values, buffer.starts, [*buffer.starts[1:], buffer.used])):
-            if end - start <= DRAWABLE:
+            if end - start <= self.kept:
                 self._found[value] = data[start:end].tolist()
             elif finite[row]:
                 self._found[value] = (table, row)

@@ -9,14 +9,17 @@ from typing import Any, Final
 import numpy
 import torch
 
-from tracer.graph import Nested, Stats
+from tracer.graph import DRAWABLE, Nested, Stats
 
-DRAWABLE: Final = 16  # elements; the numbers of a tensor this small fit in a picture, so they are kept
 _STRETCH: Final = 1 << 16  # elements that stay in a core's cache while they are looked at from several sides
 
 
-def stats(tensor: torch.Tensor) -> Stats | None:
+def stats(tensor: torch.Tensor, kept: int = DRAWABLE) -> Stats | None:
     """Statistics of the finite elements of `tensor`, of any shape, dtype and device.
+
+    Args:
+        tensor: What to look at.
+        kept: Of how many elements at most the numbers themselves are kept.
 
     Returns:
         None where the numbers cannot be read: meta and fake tensors, wrapper subclasses, and types without arithmetic.
@@ -26,8 +29,8 @@ def stats(tensor: torch.Tensor) -> Stats | None:
     with torch._C.DisableTorchFunction(), torch._C._DisableTorchDispatch(), torch._C._AutoDispatchBelowAutograd():
         try:
             elements = _elements(tensor)
-            once = _once(elements)
-            found = _stats(once)
+            once = elements if elements.numel() <= kept else _once(elements)
+            found = _stats(once, kept)
             return found if once is elements else _repeated(found, elements.numel() // once.numel())
         except (RuntimeError, NotImplementedError):
             return None
@@ -44,7 +47,7 @@ def _elements(tensor: torch.Tensor) -> torch.Tensor:
 
 def _once(tensor: torch.Tensor) -> torch.Tensor:
     """A tensor without the repetitions of one that was expanded, which may have more elements than any memory."""
-    if tensor.numel() <= DRAWABLE or 0 not in tensor.stride():
+    if 0 not in tensor.stride():
         return tensor
     return tensor[tuple([slice(0, 1) if stride == 0 else slice(None) for stride in tensor.stride()])]
 
@@ -55,11 +58,11 @@ def _repeated(of: Stats, times: int) -> Stats:
     return replace(of, norm=norm, zeros=of.zeros * times, nan=of.nan * times, inf=of.inf * times, value=None)
 
 
-def _stats(tensor: torch.Tensor) -> Stats:
+def _stats(tensor: torch.Tensor, kept: int) -> Stats:
     count = tensor.numel()
     if count == 0:
         return Stats()
-    if count <= DRAWABLE and not tensor.is_complex():
+    if count <= kept and not tensor.is_complex():
         return of_few(tensor.reshape(-1).tolist(), tuple(tensor.shape))
     if tensor.is_complex():
         tensor = tensor.abs()

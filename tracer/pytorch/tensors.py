@@ -18,7 +18,6 @@ import torch
 from torch.multiprocessing.reductions import StorageWeakRef
 
 from tracer.pytorch.numbers import Numbers
-from tracer.pytorch.stats import DRAWABLE
 from tracer.pytorch.tape import VERSION, Tape
 
 if TYPE_CHECKING:
@@ -179,9 +178,9 @@ class TensorTable:
     def _shows_the_same(self, view: torch.Tensor, base: int) -> bool:
         """Whether a view holds all the elements of its base in another shape or order, so that they are alike."""
         shape, dtype, _ = self._tape.facts[base]
-        count = math.prod(shape)
+        count, kept = math.prod(shape), self._numbers.kept
         try:
-            return count > DRAWABLE and view.dtype == dtype and view.numel() == count and 0 not in view.stride()
+            return count > kept and view.dtype == dtype and view.numel() == count and 0 not in view.stride()
         except RuntimeError:  # one without strides
             return False
 
