@@ -277,8 +277,8 @@ def test_a_long_loop_is_read_on_a_slide_by_its_first_second_and_last_turn(tmp_pa
 def test_what_the_picture_has_no_room_for_is_said_all_the_same(long_loop: tracer.Graph) -> None:
     board = on_a_slide(long_loop)
     assert "shapes" in board.drawing.options.hide
-    assert board.steps[0].facts == ("h  4×1",)
-    assert any(step.facts == ("x  3×1", "h  4×1") and step.title.startswith("t = 2") for step in board.steps)
+    assert board.steps[0].facts == ("h  (4×1)",)
+    assert any(step.facts == ("x  (3×1)", "h  (4×1)") and step.title.startswith("t = 2") for step in board.steps)
 
 
 def test_turns_with_too_much_in_them_are_a_box_each(tmp_path: Path) -> None:
