@@ -300,7 +300,14 @@ def chained() -> Graph:
 
 def test_memory_belongs_to_who_made_it_first() -> None:
     graph = chained()
-    assert {value: first.id for value, first in costs.memory(graph).items()} == {0: 0, 1: 0, 2: 0, 3: 0, 4: 4, 5: 4}
+    assert {value: first.id for value, first in costs.memory(graph.values, graph.nodes).items()} == {
+        0: 0,
+        1: 0,
+        2: 0,
+        3: 0,
+        4: 4,
+        5: 4,
+    }
     assert [row.totals.activation_bytes for row in costs.table(graph)] == [16, 16, 0]
     assert [row.totals.parameters for row in costs.table(graph)] == [8, 8, 8]
 

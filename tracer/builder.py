@@ -13,7 +13,7 @@ from operator import attrgetter
 from typing import Any
 
 from tracer.graph import Graph, Node, Phase, Scope, ScopeKind, Source, Stats, Value, ValueKind
-from tracer.records import copied_from
+from tracer.records import close
 
 _EMPTY: Mapping[str, Any] = {}
 
@@ -245,15 +245,21 @@ class Builder:
         self.values = {key: value for key, value in self.values.items() if key in kept}
 
     def freeze(self, name: str, meta: Mapping[str, Any]) -> Graph:
-        """Everything collected so far as one graph, whatever pass it belongs to."""
-        by_id = attrgetter("id")
+        """Everything collected so far as one graph, whatever pass it belongs to; the drafts become its records."""
         return Graph(
             name=name,
-            nodes=tuple(map(copied_from(Node), sorted(self.nodes.values(), key=by_id))),
-            values=tuple(map(copied_from(Value), sorted(self.values.values(), key=by_id))),
-            scopes=tuple(map(copied_from(Scope), sorted(self.scopes.values(), key=by_id))),
+            nodes=_closed(self.nodes, Node),
+            values=_closed(self.values, Value),
+            scopes=_closed(self.scopes, Scope),
             meta=dict(meta),
         )
+
+
+def _closed(drafts: Mapping[int, Any], record: type[Any]) -> tuple[Any, ...]:
+    found = sorted(drafts.values(), key=attrgetter("id"))
+    for draft in found:
+        close(draft, record)
+    return tuple(found)
 
 
 def _mark(scope: int | None, scopes: Mapping[int, ScopeDraft], used: set[int]) -> None:

@@ -8,9 +8,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
-from tracer.graph import Graph, Scope, Value
+from tracer.graph import Graph, Node, Scope, Value
+
+if TYPE_CHECKING:
+    from tracer.builder import NodeDraft, ValueDraft
+
+_Value = TypeVar("_Value", Value, "ValueDraft")
 
 SPANS: Final = "parameters"  # the attribute of a module's scope that says which of the run's parameters are its own
 
@@ -114,24 +119,36 @@ def table(graph: Graph, depth: int | None = None) -> tuple[Module, ...]:
     )
 
 
-def memory(graph: Graph) -> Mapping[int, Value]:
-    """By value id, the value whose memory it lies in: the first of a chain of views and in-place versions."""
-    found: dict[int, Value] = {}
-    for value in graph.values:
+def memory(values: Iterable[_Value], nodes: Iterable[Node | NodeDraft]) -> dict[int, _Value]:
+    """By value id, the value whose memory it lies in: the first of a chain of views and in-place versions.
+
+    Args:
+        values: All values of a graph, or their drafts.
+        nodes: Its nodes, of which some give views that no value tells of.
+    """
+    unsaid = {
+        made: node.inputs[0] for node in nodes if node.op in UNSAID_VIEWS and node.inputs for made in node.outputs
+    }
+    by_id = {value.id: value for value in values}
+    found: dict[int, _Value] = {}
+    for value in by_id.values():
+        base = _base(value, unsaid)
+        if base is None or base in found:  # as a rule, for a base stands before what lies on it
+            found[value.id] = value if base is None else found[base]
+            continue
         way = [value]
-        while way[-1].id not in found and (base := _base(graph, way[-1])) is not None:
-            way.append(base)
-        first = found.get(way[-1].id, way[-1])
+        while base is not None and base not in found and base in by_id:
+            way.append(by_id[base])
+            base = _base(way[-1], unsaid)
+        first = way[-1] if base is None else found.get(base, way[-1])
         found.update((each.id, first) for each in way)
     return found
 
 
-def _base(graph: Graph, value: Value) -> Value | None:
-    base = value.version_of if value.version_of is not None else value.view_of
-    if base is None and value.kind == "result":
-        node = graph.producer.get(value.id)
-        base = node.inputs[0] if node is not None and node.op in UNSAID_VIEWS and node.inputs else None
-    return graph.value_by_id.get(base) if base is not None else None
+def _base(value: Value | ValueDraft, unsaid: Mapping[int, int]) -> int | None:
+    if value.version_of is not None:
+        return value.version_of
+    return unsaid.get(value.id) if value.view_of is None and value.kind == "result" else value.view_of
 
 
 def _modules(graph: Graph) -> Iterator[Scope]:
@@ -155,7 +172,7 @@ class _Account:
         self._around: dict[int, int | None] = {}
         for scope in graph.scopes:  # a parent stands before its children
             self._around[scope.id] = scope.id if scope.kind == "module" else self.around(scope.parent)
-        self._memory = memory(graph)
+        self._memory = memory(graph.values, graph.nodes)
         self._read: dict[int | None, dict[int, Value]] = {None: {}, **{scope.id: {} for scope in _modules(graph)}}
         self._amounts: dict[int | None, Counter[str]] = {module: Counter() for module in self._read}
         self._count_nodes()

@@ -12,7 +12,7 @@ from __future__ import annotations
 import bisect
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from tracer.builder import Segment
 from tracer.graph import Graph, Node, Scope, Stats, Value
@@ -164,15 +164,10 @@ def _cut(run: Graph, segment: Segment, ids: set[int], grads: Mapping[int, Gradie
         for node in map(run.node_by_id.__getitem__, sorted(ids))  # the order in which they ran
         if node.error is None or segment.error is not None  # else the program caught it
     )
-    wanted = {ref for node in nodes for ref in (*node.inputs, *node.outputs)}
-    wanted.update(segment.roots)
-    scopes = _scopes(run, nodes, wanted)
-    made = {value for node in nodes for value in node.outputs}
-    explain = {value for node in nodes if node.phase == "forward" for value in node.inputs} if segment.roots else set()
-    found = (run.value_by_id[value] for value in sorted(wanted) if value in run.value_by_id)
-    values = tuple(_in_pass(value, wanted, made, grads, explain) for value in found)
-    saved = _saved(nodes, values)
-    values = tuple(_with(value, {"saved_for_backward": True}) if value.id in saved else value for value in values)
+    facts = _facts(nodes, segment, grads)
+    found = (run.value_by_id[value] for value in sorted(facts.wanted) if value in run.value_by_id)
+    values = tuple([_in_pass(value, facts) for value in found])
+    scopes = _scopes(run, nodes, facts.wanted)
     graph = Graph(run.name, nodes, values, scopes, meta=run.meta)
     meta = {**run.meta, "pass": number}
     loss = next((root for root in segment.roots if root in graph.value_by_id), None)
@@ -195,53 +190,68 @@ def _scopes(run: Graph, nodes: Iterable[Node], wanted: set[int]) -> tuple[Scope,
         while scope is not None and scope not in used:
             used.add(scope)
             scope = run.scope_by_id[scope].parent
-    return tuple(
-        _with(
-            scope, {name: tuple(ref for ref in getattr(scope, name) if ref in wanted) for name in ("inputs", "outputs")}
-        )
-        for scope in map(run.scope_by_id.__getitem__, sorted(used))
-    )
+    return tuple([_within(run.scope_by_id[scope], wanted) for scope in sorted(used)])
 
 
-def _in_pass(value: Value, wanted: set[int], made: set[int], grads: Mapping[int, Gradient], explain: set[int]) -> Value:
+def _within(scope: Scope, wanted: set[int]) -> Scope:
+    if wanted.issuperset(scope.inputs) and wanted.issuperset(scope.outputs):
+        return scope
+    inputs, outputs = (tuple([ref for ref in refs if ref in wanted]) for refs in (scope.inputs, scope.outputs))
+    return changed(scope, inputs=inputs, outputs=outputs)
+
+
+class _Facts(NamedTuple):
+    """What there is to know of the values of a pass, by their ids.
+
+    Attributes:
+        wanted: Those that are in it.
+        made: Those that it made.
+        explain: Those of which a reader could expect a gradient.
+        saved: Those that autograd kept for the backward.
+        grads: The gradients that arrived.
+    """
+
+    wanted: set[int]
+    made: set[int]
+    explain: set[int]
+    saved: set[int]
+    grads: Mapping[int, Gradient]
+
+
+def _facts(nodes: Sequence[Node], segment: Segment, grads: Mapping[int, Gradient]) -> _Facts:
+    made = {value for node in nodes for value in node.outputs}
+    read = {value for node in nodes for value in node.inputs}
+    explain = {value for node in nodes if node.phase == "forward" for value in node.inputs} if segment.roots else set()
+    return _Facts(made | read | set(segment.roots), made, explain, _saved(nodes), grads)
+
+
+def _in_pass(value: Value, facts: _Facts) -> Value:
     """A value as this pass knows it: what another pass computed comes from outside here."""
-    grad = grads.get(value.id)
-    changes: dict[str, Any] = {}
-    if value.kind == "result" and value.id not in made:
+    number, changes = value.id, dict[str, Any]()
+    if value.kind == "result" and number not in facts.made:
         changes["kind"] = "input"
-    if grad is not None:
-        changes["grad"], gradient = grad
-        changes["gradient"] = gradient if gradient in wanted else None
-    elif value.id in explain:
-        changes["no_grad_reason"] = _no_grad_reason(value)
-    if value.view_of not in wanted:
+    elif value.kind == "parameter" and number in facts.explain and number not in facts.grads:
+        changes["no_grad_reason"] = "no path to the loss" if value.requires_grad else "requires_grad is False"
+    if number in facts.grads:
+        changes["grad"], gradient = facts.grads[number]
+        changes["gradient"] = gradient if gradient in facts.wanted else None
+    if value.view_of is not None and value.view_of not in facts.wanted:
         changes["view_of"] = None
-    if value.version_of not in wanted:
+    if value.version_of is not None and value.version_of not in facts.wanted:
         changes["version_of"] = None
-    changed: Value = _with(value, changes)
-    return changed
+    if number in facts.saved:
+        changes["saved_for_backward"] = True
+    return changed(value, **changes) if changes else value  # most are as they were
 
 
-def _with(item: Any, changes: Mapping[str, Any]) -> Any:
-    """`item` with the changes that are any; most items of a graph stay as they are."""
-    real = {name: data for name, data in changes.items() if getattr(item, name) != data}
-    return changed(item, **real) if real else item
-
-
-def _no_grad_reason(value: Value) -> str | None:
-    if value.kind != "parameter":
-        return None
-    return "no path to the loss" if value.requires_grad else "requires_grad is False"
-
-
-def _saved(nodes: Iterable[Node], values: Iterable[Value]) -> set[int]:
+def _saved(nodes: Sequence[Node]) -> set[int]:
     """Values made in forward, or coming from outside, that the backward of a kernel read: autograd had kept them.
 
     What differentiates no kernel starts backward off at the loss, or adds to a gradient that is there already.
     """
     later = {value for node in nodes if node.phase != "forward" for value in node.outputs}
     read = {value for node in nodes if node.phase == "backward" and node.forward is not None for value in node.inputs}
-    return {value.id for value in values if value.id in read and value.id not in later}
+    return read - later
 
 
 def _inputs(graph: Graph) -> tuple[int, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cached_property
 from types import TracebackType
@@ -96,11 +96,7 @@ class Recording:
     @property
     def graphs(self) -> tuple[Graph, ...]:
         """The graph of every pass that was kept, in order; empty while recording and when nothing was recorded."""
-        return self._costed if self._ended else ()
-
-    @cached_property
-    def _costed(self) -> tuple[Graph, ...]:
-        return tuple(_with_costs(graph, self.seconds or {}) for graph in self._found)
+        return self._found if self._ended else ()
 
     @property
     def passes(self) -> int:
@@ -125,7 +121,8 @@ class Recording:
         if not self._ended:
             raise NothingRecorded("nothing was recorded: the recording has not ended yet")
         run, segments, _, grads = self._frozen
-        return _with_costs(whole(run, segments, grads), self.seconds or {})
+        with collector_paused():
+            return whole(run, segments, grads)
 
     @property
     def finished(self) -> bool:
@@ -343,20 +340,6 @@ class Recording:
 
     def _heed(self) -> None:
         self.heeds = self._closing or self._resumed
-
-
-def _with_costs(graph: Graph, seconds: Mapping[int, float]) -> Graph:
-    """A graph with what its kernels cost; worked out when it is asked for, so that recording does not pay for it."""
-    if not any(node.target.startswith("aten.") for node in graph.nodes):
-        return graph
-    with our_modules():
-        from tracer.pytorch.flops import with_costs
-    graph = with_costs(graph)
-    if not seconds:
-        return graph
-    timed = ((node, seconds.get(node.id)) for node in graph.nodes)
-    nodes = (node if took is None else replace(node, cost={**node.cost, "seconds": took}) for node, took in timed)
-    return replace(graph, nodes=tuple(nodes))
 
 
 def _numbered(graph: Graph, number: int) -> Graph:

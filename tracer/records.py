@@ -2,7 +2,8 @@
 
 The constructor of a frozen dataclass must go around its own lock with `object.__setattr__`, which costs 0.1 µs a
 field. The quick one takes the lock off for as long as it writes: the object is for that moment of a class with the
-same slots and nothing else. A `maker` needs no more than that moment: it begins with an object of that class.
+same slots and nothing else. A `maker` needs no more than that moment: it begins with an object of that class. What has
+the same slots already, a draft, is made a record without a copy.
 """
 
 from __future__ import annotations
@@ -10,8 +11,6 @@ from __future__ import annotations
 import gc
 from contextlib import contextmanager
 from dataclasses import MISSING, Field, fields
-from functools import cache
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 if TYPE_CHECKING:
@@ -21,6 +20,7 @@ _Record = TypeVar("_Record")
 _set_class: Final = object.__dict__["__class__"].__set__  # a record's own `__setattr__` refuses
 _absent: Final = object()
 _makers: Final[dict[type[Any], Callable[..., Any]]] = {}
+_copiers: Final[dict[type[Any], Callable[[Any], Any]]] = {}  # what they make is open to change yet
 
 
 def quick(record: type[_Record]) -> type[_Record]:
@@ -40,13 +40,14 @@ def quick(record: type[_Record]) -> type[_Record]:
     parameters = ", ".join(f"{each.name}=default_{each.name}" if _optional(each) else each.name for each in found)
     inits = [f"def __init__(self, {parameters}):", "set_class(self, opened)", *lines]
     makes = [f"def make({parameters}):", "self = opened()", *lines, "return self"]
-    for code in (inits, makes):
+    copies = ["def copy(record):", "self = opened()", *[f"self.{each.name} = record.{each.name}" for each in found]]
+    for code in (inits, makes, [*copies, "return self"]):
         exec("\n    ".join(code), names)  # as the dataclass itself does: only written-out assignments are quick
     made = names["__init__"]
     made.__annotations__ = record.__init__.__annotations__
     made.__qualname__ = f"{record.__qualname__}.__init__"
     record.__init__ = made  # type: ignore[method-assign]
-    _makers[record] = names["make"]
+    _makers[record], _copiers[record] = names["make"], names["copy"]
     return record
 
 
@@ -55,25 +56,19 @@ def maker(record: type[_Record]) -> Callable[..., _Record]:
     return _makers[record]
 
 
-def copied_from(record: type[_Record]) -> Callable[[Any], _Record]:
-    """What makes a record of a class from an object with the same fields, a draft or another record."""
-    get, make = attrgetter(*(each.name for each in fields(record))), maker(record)  # type: ignore[arg-type]
-    return lambda source: make(*get(source))
+def close(draft: Any, record: type[Any]) -> None:
+    """Makes a record of an object of a class with the same slots: whoever holds it can change it no more."""
+    _set_class(draft, record)
 
 
 def changed(record: _Record, **changes: Any) -> _Record:
-    """As `dataclasses.replace`, for our records, in a third of the time."""
-    kind: Any = type(record)
-    names, get = _fields(kind)
-    found = dict(zip(names, get(record)))
-    found.update(changes)
-    return maker(kind)(**found)  # type: ignore[no-any-return]
-
-
-@cache
-def _fields(record: type[Any]) -> tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]]]:
-    names = tuple(each.name for each in fields(record))
-    return names, attrgetter(*names)
+    """As `dataclasses.replace`, for our records, in a fifth of the time."""
+    kind = type(record)
+    copy = _copiers[kind](record)
+    for name, data in changes.items():
+        setattr(copy, name, data)
+    _set_class(copy, kind)
+    return copy  # type: ignore[no-any-return]
 
 
 def _optional(each: Field[Any]) -> bool:

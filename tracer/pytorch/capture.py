@@ -99,6 +99,9 @@ class TorchBackend:
         """Writes what the tape holds into the builder."""
         self.numbers.finish()
         transcribe(self.tape, self.numbers, self.recording)
+        from tracer.pytorch.flops import add_costs  # with torch's formulas, which take 5 ms
+
+        add_costs(self.builder, self.recording.seconds or {})
 
     @contextlib.contextmanager
     def unseen(self) -> Iterator[None]:

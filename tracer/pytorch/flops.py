@@ -1,4 +1,4 @@
-"""What each kernel costs -> `Node.cost`, from the shapes that were recorded, after the run.
+"""What each kernel of a `Builder` costs -> `Node.cost`, from the shapes that were recorded, after the run.
 
 The formulas are torch's own (`torch.utils.flop_counter`), so that counts agree with those of its `FlopCounterMode`.
 """
@@ -6,56 +6,62 @@ The formulas are torch's own (`torch.utils.flop_counter`), so that counts agree 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import cache
 from typing import Any, Final
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
+from tracer.builder import Builder, NodeDraft, ValueDraft
 from tracer.costs import UNSAID_VIEWS, memory
-from tracer.graph import Graph, Node, Value
-from tracer.records import changed
 
 _ALLOCATE: Final = ("aten.empty", "aten.new_empty")  # give memory, and write nothing to it
 _COMPOSITE: Final = "CompositeImplicitAutograd"
 
 
-def with_costs(graph: Graph) -> Graph:
-    """The graph with `flops` and `bytes` in the `cost` of its nodes.
+def add_costs(builder: Builder, seconds: Mapping[int, float]) -> None:
+    """Notes in the `cost` of the nodes of a builder their `flops` and `bytes`, and `seconds` where these are known.
 
     `flops` are there where torch has a formula: matrix products, convolutions, attention. `bytes` are what a kernel
     reads and writes: all elements of its operands and results, an operand that is used twice once; a kernel that only
     gives a view moves nothing.
+
+    Args:
+        builder: What was recorded.
+        seconds: What kernels took, by their ids.
     """
-    costs = _Costs(graph)
-    return replace(graph, nodes=tuple([changed(node, cost=costs.of(node)) for node in graph.nodes]))
+    costs = _Costs(builder)
+    for node in builder.nodes.values():
+        if node.target.startswith("aten."):
+            cost = costs.of(node)
+            took = seconds.get(node.id)
+            node.cost = cost if took is None else {**cost, "seconds": took}
 
 
 class _Costs:
-    """What the nodes of one graph cost; calls that are alike, as those of many layers are, are looked at once."""
+    """What the nodes of a run cost; calls that are alike, as those of many layers are, are looked at once."""
 
-    def __init__(self, graph: Graph) -> None:
-        self._values = graph.value_by_id
-        self._first = memory(graph)
+    def __init__(self, builder: Builder) -> None:
+        self._values = builder.values
+        self._first = memory(builder.values.values(), builder.nodes.values())
         self._flops: dict[tuple[Any, ...], int] = {}
         self._amounts: dict[tuple[int, int], Mapping[str, float]] = {}  # one mapping for all that cost the same
 
-    def of(self, node: Node) -> Mapping[str, float]:
-        if node.error is not None or node.cost:
+    def of(self, node: NodeDraft) -> Mapping[str, float]:
+        if node.error is not None:
             return node.cost
-        operands = [self._values[value] for value in node.inputs]
-        results = [self._values[value] for value in node.outputs]
-        flops, moved = self._counted(node, operands, results), _bytes(node, operands, results, self._first)
+        values = self._values
+        operands, results = [values[value] for value in node.inputs], [values[value] for value in node.outputs]
+        counts, moves = _kind(node.target)
+        flops = self._counted(node, operands, results) if counts else 0
+        moved = _bytes(operands, results, self._first) if moves else 0
         found = self._amounts.get((flops, moved))
         if found is None:
             amounts = {"flops": flops, "bytes": moved}
             found = self._amounts[flops, moved] = {name: amount for name, amount in amounts.items() if amount}
         return found
 
-    def _counted(self, node: Node, operands: Sequence[Value], results: Sequence[Value]) -> int:
-        if _formula(node.target)[0] is None:
-            return 0
+    def _counted(self, node: NodeDraft, operands: Sequence[ValueDraft], results: Sequence[ValueDraft]) -> int:
         key = (node.target, node.call, *[(value.shape, value.dtype) for value in (*operands, *results)])
         found = self._flops.get(key)
         if found is None:
@@ -63,18 +69,25 @@ class _Costs:
         return found
 
 
-def _bytes(node: Node, operands: Sequence[Value], results: Sequence[Value], first: Mapping[int, Value]) -> int:
+@cache
+def _kind(target: str) -> tuple[bool, bool]:
+    """Whether the operator of a node's target has a formula, and whether it may move anything."""
+    views = target.split(".")[1] in UNSAID_VIEWS
+    return _formula(target)[0] is not None, not views and not target.startswith(_ALLOCATE)
+
+
+def _bytes(operands: Sequence[ValueDraft], results: Sequence[ValueDraft], first: Mapping[int, ValueDraft]) -> int:
     written = [value for value in results if value.view_of is None or value.version_of is not None]
-    if (results and not written) or node.op in UNSAID_VIEWS or node.target.startswith(_ALLOCATE):
+    if results and not written:
         return 0
     read = {value.id: value for value in operands}
-    if any(value.version_of is not None for value in written):  # it wrote in place: other views of that memory follow
+    if any(value.version_of is not None for value in written):  # in place: other views of that memory follow
         read = {first[value.id].id: value for value in reversed(operands)}
         written = list({first[value.id].id: value for value in reversed(written)}.values())
-    return sum(value.nbytes for value in (*read.values(), *written))
+    return sum([value.nbytes for value in read.values()]) + sum([value.nbytes for value in written])
 
 
-def _flops(node: Node, operands: Sequence[Value], results: Sequence[Value]) -> int:
+def _flops(node: NodeDraft, operands: Sequence[ValueDraft], results: Sequence[ValueDraft]) -> int:
     func, formula = _formula(node.target)
     if any(-1 in value.shape for value in (*operands, *results)):
         return 0
@@ -119,7 +132,7 @@ def _formula(target: str) -> tuple[Any, Any]:
     return (func, formula) if formula is not None or composite else (None, None)
 
 
-def _stand_in(value: Value) -> torch.Tensor:
+def _stand_in(value: ValueDraft) -> torch.Tensor:
     """A tensor of the shape and type of a value, without elements."""
     dtype = getattr(torch, value.dtype, torch.float32)
     return torch.empty(value.shape, dtype=dtype, device="meta")
