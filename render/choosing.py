@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from render import text
 from render.errors import RenderError
-from render.fit import LOOP, fitted
+from render.fit import LOOP, fitted, least
 from render.page import smallest
 from render.views.asking import asked
 from render.views.auto import count_boxes
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 _TURNS: Final = asked("time:steps=3")  # the first, the second and the last
 _MOST: Final = 60  # boxes of a picture with turns of a loop
+MAX_DRAWN: Final = 400  # operations; of more nobody could read a word on a slide
+LESS: Final = "draw a part, --view focus:around=NAME, or less with --level module or --depth N"
 
 
 def readable(drawing: Drawing) -> Drawing:
@@ -32,7 +35,12 @@ def readable(drawing: Drawing) -> Drawing:
 
 
 def on_page(drawing: Drawing, pages: Sequence[Target]) -> Drawing:
-    """The drawing fitted to the first page that will do; where none will, smaller than can be read with ease."""
+    """The drawing fitted to the first page that will do; where none will, smaller than can be read with ease.
+
+    Raises:
+        RenderError: It would be far too small.
+    """
+    _refused_if_hopeless(drawing)
     ways = [*_ways(_with_gradients(drawing))]
     found: list[Drawing] = []
     for each in ways:
@@ -42,6 +50,20 @@ def on_page(drawing: Drawing, pages: Sequence[Target]) -> Drawing:
                 return found[-1]
     rivals = found[:1] or [replace(ways[0], page=page) for page in pages]
     return max(rivals, key=lambda each: smallest(each.scene))
+
+
+def _refused_if_hopeless(drawing: Drawing) -> None:
+    """Ends it here, before hundreds of layouts are tried, where no drawing can have few enough operations.
+
+    Raises:
+        RenderError: So many neither repeat nor lie in modules; the message says what to draw instead.
+    """
+    if len(drawing.view.nodes) <= MAX_DRAWN or len(least(drawing).nodes) <= MAX_DRAWN:
+        return
+    raise RenderError(
+        f"{text.elide(text.clean(drawing.graph.name), 60)} has {text.count(len(least(drawing).nodes))} operations that "
+        f"neither repeat nor lie in modules that could be closed (a deck has room for {MAX_DRAWN}): {LESS}"
+    )
 
 
 def _with_gradients(drawing: Drawing) -> Drawing:

@@ -72,6 +72,12 @@ def detailed(drawing: Drawing) -> Drawing:
     return replace(drawing, drawn=alike_once(roll(whole)))
 
 
+def least(drawing: Drawing) -> Graph:
+    """What is drawn when everything is folded and closed that may be."""
+    whole = _whole(drawing)
+    return whole if _is_chosen(drawing) else _loops_closed(auto(alike_once(roll(whole)), boxes=1))
+
+
 def fits(drawing: Drawing, target: Target) -> bool:
     """Whether all text of a drawing can be read on its page; no layout where counts already tell that it cannot."""
     return may_fit(drawing.composed, target) and smallest(drawing.scene) >= target.least

@@ -11,6 +11,7 @@ from render.timeline import Moment, Timeline
 from render.views.closing import is_closed_module
 from render.views.merging import step, turn_of
 from render.views.repeats import spans
+from tracer.graph import Graph
 
 FEW: Final = 30  # a deck whose loops were folded has no more steps than this
 MAX_TURNS: Final = 5  # of a loop that is told turn by turn; of a longer one the first, the second and the last
@@ -43,6 +44,22 @@ def gather(timeline: Timeline, by: str) -> Sequence[Part]:
     if FEW < len(detailed) < len(gathered):
         return [*_folded(gathered, timeline, whole=True)]
     return detailed
+
+
+def fewest(graph: Graph, by: str) -> int:
+    """How many steps there are at least, known before anything is placed: lines that differ, or modules.
+
+    Args:
+        graph: What is drawn.
+        by: As for `gather`; whole turns of loops may be any number.
+    """
+    found: set[object] = set()
+    for node in graph.nodes if by != "timestep" else ():
+        module = next((s.id for s in reversed(graph.path(node.scope)) if s.kind == "module"), None)
+        source = graph.source(node)
+        line = node.id if source is None else (source.file, source.line)
+        found.add(line if module is None or by != "module" else ("module", module))
+    return len(found)
 
 
 def _gathered(moments: Sequence[Moment], timeline: Timeline, by: str) -> Iterator[Part]:

@@ -8,11 +8,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from render import text
-from render.choosing import on_page, readable
+from render.choosing import LESS, on_page, readable
 from render.errors import RenderError
 from render.explain import TURNS, begun, explained, turned
 from render.families import sign
-from render.gathering import Part, gather
+from render.gathering import Part, fewest, gather
 from render.labels.words import scalar
 from render.listing import span
 from render.page import smallest
@@ -40,12 +40,9 @@ def tell(drawing: Drawing, telling: Telling, pages: Sequence[Target]) -> Storybo
     drawing, by, words = replace(drawing, lang=telling.lang), telling.by, telling.words
     told = on_page(drawing, pages) if pages else readable(drawing)
     timeline = Timeline(told, outside=by in ("line", "timestep"))
+    _checked(fewest(told.view, by), by, " or more")  # before it is placed, which may take minutes
     parts = gather(timeline, by)
-    if len(parts) > MAX_STEPS:
-        raise RenderError(
-            f"the deck would have {len(parts):,} steps (at most {MAX_STEPS}): "
-            "choose --by module or --by line, or draw less with --level module or --depth N"
-        )
+    _checked(len(parts), by)
     teller = _Teller(timeline, words, telling.explain, drawing.options.hide)
     remarks = [*told.notes, *([] if timeline.has_backward else [words("no backward")])]
     if telling.explain and any(_lacks_numbers(value) for value in told.view.values):
@@ -68,6 +65,15 @@ def tell(drawing: Drawing, telling: Telling, pages: Sequence[Target]) -> Storybo
 def _lacks_numbers(value: Value) -> bool:
     """Whether the numbers of a gradient could have been kept, and were not."""
     return value.grad is not None and value.grad.value is None and DRAWABLE < value.numel <= WORTH_KEEPING
+
+
+def _checked(steps: int, by: str, more: str = "") -> None:
+    """Raises where a deck has more steps than anybody would click through."""
+    if steps > MAX_STEPS:
+        ways = " or ".join(f"--by {way}" for way in ("line", "module", "timestep") if way != by)
+        raise RenderError(
+            f"the deck would have {text.count(steps)} steps{more} (at most {MAX_STEPS}): choose {ways}, or {LESS}"
+        )
 
 
 @dataclass(frozen=True)

@@ -378,10 +378,32 @@ def test_a_choice_that_is_not_there_names_those_that_are(asked: dict[str, str], 
     assert str(caught.value) == message
 
 
+def laid_out(*_: object, **__: object) -> None:
+    raise AssertionError("it was placed, which may take minutes")
+
+
 def test_too_many_steps_are_refused_with_what_to_choose(monkeypatch: pytest.MonkeyPatch, cell: tracer.Graph) -> None:
-    monkeypatch.setattr("render.telling.MAX_STEPS", 5)
-    with pytest.raises(RenderError, match=r"15 steps \(at most 5\): choose --by module .* --level module"):
+    monkeypatch.setattr("render.telling.MAX_STEPS", 12)
+    with pytest.raises(
+        RenderError, match=r"15 steps \(at most 12\): choose --by module or --by timestep, or draw a part"
+    ):
         draw(cell).storyboard()
+
+
+def test_what_has_far_too_many_lines_is_refused_at_once(monkeypatch: pytest.MonkeyPatch, cell: tracer.Graph) -> None:
+    monkeypatch.setattr("render.telling.MAX_STEPS", 3)
+    monkeypatch.setattr("render.drawing.place", laid_out)
+    with pytest.raises(RenderError, match=r"5 steps or more \(at most 3\): choose .* --view focus:around=NAME"):
+        draw(cell).storyboard()
+
+
+def test_what_can_never_be_read_on_a_slide_is_refused_at_once(
+    monkeypatch: pytest.MonkeyPatch, cell: tracer.Graph
+) -> None:
+    monkeypatch.setattr("render.choosing.MAX_DRAWN", 4)
+    monkeypatch.setattr("render.drawing.place", laid_out)
+    with pytest.raises(RenderError, match=r"7 operations that neither repeat .* room for 4\): draw a"):
+        staged(draw(cell))
 
 
 def test_every_language_has_all_the_words_with_the_same_fields() -> None:
