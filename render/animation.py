@@ -131,11 +131,15 @@ class Animation:
 
 
 def captioned(board: Storyboard) -> tuple[Scene, Mapping[str, Label]]:
-    """The final scene with room for a caption, and the captions by id: one for each step, then that of the whole."""
+    """The final scene with room for a caption, and the captions by id: one for each step, then that of the whole.
+
+    That of the whole is its title, or nothing where that stands above the picture.
+    """
     scene, theme = board.scene, board.drawing.options.theme
     words = [_words(board, number) for number in range(len(board.steps))]
     captions = {}
-    for number, row in enumerate((*words, board.title)):
+    title = "" if board.drawing.options.title else board.title
+    for number, row in enumerate((*words, title)):
         run = text.run(text.elide(row, max(8, int((scene.width - 32) / (0.62 * _CAPTION)))), _CAPTION, theme.text)
         captions[f"c{number}"] = Label((run,), x=scene.width / 2, y=scene.height + _ROW - 14, anchor="middle")
     return replace(scene, height=scene.height + _ROW), captions

@@ -76,6 +76,12 @@ def test_hostile_names_stay_text() -> None:
     assert [each.tag.rpartition("}")[2] for each in ElementTree.fromstring(picture).iter()].count("script") == 0
 
 
+def test_the_title_stands_in_it_once() -> None:
+    for title in ("", "One step"):
+        picture = str(draw(graphs.rnn_cell(), title=title).render("svg", animate=True, embed=False))
+        assert re.findall(r">([^<]+)</text>", picture).count(title or graphs.rnn_cell().name) == 1
+
+
 def test_a_pace_nobody_could_watch_is_refused() -> None:
     with pytest.raises(RenderError, match=r"pace must be from 0\.1 to 60 seconds a step, not 0"):
         animated(graphs.rnn_cell(), pace=0)
