@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import zipfile
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +115,32 @@ def test_nearly_every_arrow_is_a_connector() -> None:
 def test_a_way_that_no_connector_follows_is_a_free_curve() -> None:
     loop = Edge("e1", "a", "b", path=((0, 0), (200, -200), (-200, -200), (30, 0)))
     assert spans(loop) == ()
+
+
+WAY_BACK = (
+    (668, 155), (686, 155), (686, 250), (668, 250), (543, 250), (418, 250), (293, 250),
+    (282, 250), (276, 230), (287, 230), (289, 230), (291, 230), (299, 230),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_the_way_back_of_a_loop_is_followed_squarely_from_end_to_end(turned: bool) -> None:
+    path = tuple((float(y), float(x)) if turned else (float(x), float(y)) for x, y in WAY_BACK)
+    row = spans(Edge("e1", "a", "b", back=True, path=path))
+    assert [span.way for span in row] == (
+        ["down", "right", "up", "left", "down"] if turned else ["right", "down", "left", "up", "right"]
+    )
+    assert all(span.axis is None for span in row)
+    assert row[0].start == path[0]
+    assert all(before.end == after.start for before, after in pairwise(row))
+
+
+def test_no_arrow_of_a_loop_that_is_drawn_once_hangs_free(tmp_path: Path) -> None:
+    code = "import torch\nw, h = torch.ones(2, requires_grad=True), torch.ones(2)\n"
+    code += "for t in range(5):\n    h = torch.tanh(w * h + w)\nh.sum().backward()\n"
+    drawn = render.picture(run(tmp_path, code)[0].graphs[0], view="roll", show="gradients")
+    assert any(edge.back for edge in drawn.edges)
+    assert [edge.id for edge in drawn.edges if not spans(edge)] == []
 
 
 def test_a_long_way_is_followed_by_connectors_over_knots() -> None:

@@ -14,10 +14,12 @@ from render.scene import Edge, Point
 Piece = tuple[Point, Point, Point, Point]
 Axis = Literal["across", "down"]
 STRAIGHT: Final = 2.5  # pixels that a way may lie off the straight line between its ends
+_SHORT: Final = 6.0  # and a short one, which LibreOffice would lead round the boxes were it curved
 _NEAR: Final = 10.0  # pixels that a connector may lie off the way that it stands for
 _ROOM: Final = 64.0  # pixels that a curve between knots gets; LibreOffice leads shorter ones round the boxes
 _CORNER: Final = 30.0  # pixels across a round corner that connectors may turn squarely
 _SAMPLES: Final = 12  # points of a curve that are compared
+_FINER: Final = 5  # times as many of the way that it is to follow: distances are measured from point to point
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,26 +96,38 @@ def _shifted(point: Point, axis: int, by: float) -> Point:
 
 
 def _stretches(way: Sequence[Piece]) -> list[list[Piece]]:
-    """The way cut at its small round corners, which connectors turn squarely."""
+    """The way cut at its small round corners and where it turns back, which connectors do squarely."""
     found: list[list[Piece]] = [[]]
     for piece in way:
-        corner = _corner(piece)
-        if corner is None:
+        corners = _turns_back(piece) or _corner(piece)
+        if not corners:
             found[-1].append(piece)
         else:
-            found[-1].append(_line(piece[0], corner))
-            found.append([_line(corner, piece[3])])
+            found[-1].append(_line(piece[0], corners[0]))
+            found += [[_line(a, b)] for a, b in pairwise((*corners, piece[3]))]
     return found
 
 
-def _corner(piece: Piece) -> Point | None:
-    """Where a small round corner would be if it were square; None for any other piece."""
+def _turns_back(piece: Piece) -> tuple[Point, ...]:
+    """The corners of a piece that comes back to the side it left by, as a loop's way back does; none of others."""
+    start, leaving, arriving, end = piece
+    for n in (0, 1):
+        out, back = leaving[n] - start[n], end[n] - arriving[n]
+        if out * back < 0 and max(abs(leaving[1 - n] - start[1 - n]), abs(arriving[1 - n] - end[1 - n])) < 0.1:
+            reached = [_on(piece, k / _SAMPLES)[n] for k in range(_SAMPLES + 1)]
+            far = max(reached) if out > 0 else min(reached)
+            return ((far, start[1]), (far, end[1])) if n == 0 else ((start[0], far), (end[0], far))
+    return ()
+
+
+def _corner(piece: Piece) -> tuple[Point, ...]:
+    """Where a small round corner would be if it were square; none of any other piece."""
     start, leaving, arriving, end = piece
     if math.dist(start, end) <= _CORNER and min(abs(end[0] - start[0]), abs(end[1] - start[1])) > STRAIGHT:
         for corner, first, second in (((end[0], start[1]), 1, 0), ((start[0], end[1]), 0, 1)):
             if abs(leaving[first] - start[first]) < 0.1 and abs(arriving[second] - end[second]) < 0.1:
-                return corner
-    return None
+                return (corner,)
+    return ()
 
 
 def _line(start: Point, end: Point) -> Piece:
@@ -123,8 +137,10 @@ def _line(start: Point, end: Point) -> Piece:
 def _fitting(way: Sequence[Piece]) -> Span | None:
     """The connector that follows the pieces; None where none does."""
     start, end = way[0][0], way[-1][3]
-    samples = [_on(piece, k / _SAMPLES) for piece in way for k in range(_SAMPLES + 1)]
-    if all(_off(point, start, end) <= STRAIGHT for point in samples) and _onwards(samples, start, end):
+    count = _FINER * _SAMPLES
+    samples = [_on(piece, k / count) for piece in way for k in range(count + 1)]
+    off = STRAIGHT if math.dist(start, end) > _ROOM else _SHORT
+    if all(_off(point, start, end) <= off for point in samples) and _onwards(samples, start, end):
         return Span(start, end)
     axis = _axis(way[0][0], way[0][1], way[-1][2], way[-1][3])
     if axis is None:
