@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import functools
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
 
 import tracer
 from tracer.graph import Graph
@@ -261,3 +264,31 @@ def test_a_parameter_called_fake_is_not_taken_for_the_option() -> None:
         tracer.trace(lambda real, fake: real - fake, torch.ones(1), fake=torch.ones(1))  # type: ignore[arg-type]
     assert tracer.trace(lambda fake: fake * 2, torch.ones(1)).nodes
     assert tracer.trace(lambda model_or_function: model_or_function * 2, model_or_function=torch.ones(1)).nodes
+
+
+def test_modes_below_are_asked_as_often_as_without_us() -> None:
+    class Below(TorchDispatchMode):
+        def __init__(self) -> None:
+            super().__init__()
+            self.asked: list[str] = []
+
+        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            self.asked.append(str(func))
+            return func(*args, **(kwargs or {}))
+
+    def asked(recorded: bool) -> list[str]:
+        with FakeTensorMode(), Below() as below, tracer.record() if recorded else contextlib.nullcontext():
+            x = torch.ones(2, 3, requires_grad=True)
+            (x @ x.mT).sum().backward()
+        return below.asked
+
+    assert "prim.device.default" in asked(False)
+    assert Counter(asked(True)) == Counter(asked(False))
+
+
+def test_devices_are_those_of_the_fakes() -> None:
+    with FakeTensorMode(), tracer.record() as run:
+        x = torch.ones(2, 3, device="cuda")
+        assert (x @ x.mT).sum().device.type == "cuda"
+        assert (x.cpu() + 1).device.type == "cpu"
+    assert {value.device for value in run.whole.values} == {"cuda:0", "cpu"}

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 _autograd: Any = torch.autograd
 _jit: Any = torch._C
@@ -54,6 +55,11 @@ def modes() -> tuple[list[Any], list[Any]]:
     overrides: Any = torch.overrides
     dispatch: Any = torch.utils._python_dispatch
     return overrides._get_current_function_mode_stack(), dispatch._get_current_dispatch_mode_stack()
+
+
+def only_fakes_below() -> bool:
+    """Whether no dispatch mode is on but those of fake tensors, which answer questions as the tensors themselves do."""
+    return all(isinstance(mode, FakeTensorMode) for mode in modes()[1])
 
 
 def leave_to_python(functions: Iterable[Any]) -> None:
