@@ -181,14 +181,15 @@ class Drawing:
 
     def _placed(self) -> Scene:
         """The composed scene with its layout: by our own engine where the one that was asked for takes too long."""
+        composed = self.composed if self.page is None else replace(self.composed, wrap=False)  # a page breaks it itself
         with collector_paused():
             try:
-                return place(self.composed, engine=self.options.engine)
+                return place(composed, engine=self.options.engine)
             except EngineMissing as error:
                 raise RenderError(str(error)) from error
             except LayoutTimeout as error:
                 self.told.append(f"{error}; our own layout is shown")
-                return place(self.composed)
+                return place(composed)
 
     def render(self, format: str = "svg", **options: Any) -> str | bytes:  # noqa: A002 - the word for it
         """The picture as text, or as bytes where the format is binary.

@@ -15,11 +15,12 @@ from render.drawing import Drawing
 from render.errors import RenderError
 from render.options import DIRECTIONS
 from render.page import Target, smallest
-from render.scene import Scene
-from render.views.auto import MAX_BOXES, auto, count_boxes
+from render.scene import Direction, Scene
+from render.views.auto import MAX_BOXES, auto, closings, count_boxes, opened
 from render.views.closing import close
 from render.views.fold import alike_once
 from render.views.levels import select
+from render.views.phase import phase
 from render.views.roll import roll
 from render.views.skip import skip
 from render.views.subgraph import note
@@ -27,9 +28,16 @@ from tracer.graph import Graph, Scope
 
 LOOP: Final = "loop"  # what an operation is called that stands for all turns of one
 _FEWER: Final = 0.8  # boxes of one try to those of the one before
+_FILLED: Final = 0.2  # of as many of the smallest boxes as there is room for come onto a page
 _BETTER: Final = 1.2  # how much larger the text must be for the figure to be turned
 _RANK_GAP, _BOX_GAP = 24.0, 16.0  # free beside a box, along and across the flow: less than layout ever leaves
 _LEAST: Final = 40.0  # sides of the smallest box there is, with some of the room around it
+_ITEMS: Final = {  # what is left out one after the other, and what it is called
+    "counts": "numbers of parameters and operations",
+    "constants": "constants",
+    "shapes": "shapes",
+    "gradients": "gradients",
+}
 _FULL: Final = 0.6  # of a page is covered by boxes at most; the rest is what the arrows need
 
 
@@ -58,7 +66,7 @@ def fitted(drawing: Drawing, *targets: Target) -> Drawing:
 
 def best(drawing: Drawing, target: Target) -> Drawing | None:
     """The drawing on a page, turned where that makes it fit or its text much larger; None where it does not fit."""
-    rivals = [each for each in _turned(drawing, target) if fits(each, target)]
+    rivals = [each for each in _turned(drawing, target) if smallest(each.scene) >= target.least]
     if not rivals:
         return None
     return max(rivals, key=lambda each: smallest(each.scene) * (_BETTER if each is rivals[0] else 1.0))
@@ -78,51 +86,44 @@ def least(drawing: Drawing) -> Graph:
     return whole if _is_chosen(drawing) else _loops_closed(auto(alike_once(roll(whole)), boxes=1))
 
 
-def fits(drawing: Drawing, target: Target) -> bool:
-    """Whether all text of a drawing can be read on its page; no layout where counts already tell that it cannot."""
-    return may_fit(drawing.composed, target) and smallest(drawing.scene) >= target.least
-
-
-def may_fit(scene: Scene, target: Target) -> bool:
-    """Whether the boxes of a scene that is not placed, and the longest way through them, are not too large for a page.
+def may_fit(scene: Scene, target: Target, direction: Direction) -> bool:
+    """Whether the boxes of a scene that is not placed are not too many or too large for a page.
 
     Args:
         scene: As composed.
         target: The page.
+        direction: That it is to be placed in.
     """
     width, height = (side / target.scale for side in target.room)
-    across = scene.direction == "LR"
+    across = direction == "LR"
     along, aside = (width, height) if across else (height, width)
     boxes = [box for box in scene.boxes if box.kind != "group"]
-    sizes = {box.id: (box.width, box.height) if across else (box.height, box.width) for box in boxes}
-    if any(length > along or breadth > aside for length, breadth in sizes.values()):
+    sizes = [(box.width, box.height) if across else (box.height, box.width) for box in boxes]
+    if any(length > along or breadth > aside for length, breadth in sizes):
         return False
-    area = sum((length + _RANK_GAP) * (breadth + _BOX_GAP) for length, breadth in sizes.values())
-    if area > _FULL * (along + _RANK_GAP) * (aside + _BOX_GAP):
-        return False
-    if across or scene.wrap:  # it can be broken into rows, or columns
-        return True
-    ends = {name: length for name, (length, _) in sizes.items()}
-    for edge in scene.edges:  # in the order of the run, so that a tail is settled before its head is
-        if edge.kind == "value" and not edge.back and not edge.against:
-            ends[edge.head] = max(ends[edge.head], ends[edge.tail] + _RANK_GAP + sizes[edge.head][0])
-    return max(ends.values(), default=0.0) <= along
+    area = sum((length + _RANK_GAP) * (breadth + _BOX_GAP) for length, breadth in sizes)
+    return area <= _FULL * (along + _RANK_GAP) * (aside + _BOX_GAP)
 
 
 def _turned(drawing: Drawing, target: Target) -> list[Drawing]:
-    """The drawing on a page in its own direction, and in the other unless the user chose one."""
-    own = drawing.composed.direction
+    """The drawing on a page in its own direction, and in the other unless the user chose one; none that cannot fit."""
+    scene = drawing.composed
     free = drawing.options.direction is None and not drawing.options.theme.direction
-    directions = sorted(DIRECTIONS, key=lambda each: each != own) if free else [own]
-    return [replace(drawing, page=target, options=replace(drawing.options, direction=each)) for each in directions]
+    directions = sorted(DIRECTIONS, key=lambda each: each != scene.direction) if free else [scene.direction]
+    return [
+        replace(drawing, page=target, options=replace(drawing.options, direction=each))
+        for each in directions
+        if may_fit(scene, target, each)
+    ]
 
 
 def _ladder(drawing: Drawing, target: Target) -> Iterator[Drawing]:
     """What can be drawn of the graph, from the most detail to the least, but for what has too many operations."""
-    for view in _views(drawing):
+    for view in _views(drawing, _most(target)):
         smaller = replace(drawing, drawn=view)
         if len(view.nodes) <= _most(target):
-            yield from _trimmed(smaller)
+            ways = list(_trimmed(smaller))
+            yield from ways if _turned(ways[-1], target) else ()  # in the one with the least detail it fits if in any
     if len(view.nodes) > _most(target):
         yield smaller
 
@@ -133,10 +134,14 @@ def _most(target: Target) -> float:
     return _FULL * width * height / (_LEAST * _LEAST)
 
 
-def _views(drawing: Drawing) -> Iterator[Graph]:
+def _views(drawing: Drawing, most: float) -> Iterator[Graph]:
     """The graph whole, with what repeats drawn once, then with more and more modules closed, and loops last.
 
     Where the user said what is to be drawn, that alone.
+
+    Args:
+        drawing: A graph with the user's options.
+        most: Operations that can be drawn.
     """
     whole = _whole(drawing)
     yield whole
@@ -145,16 +150,21 @@ def _views(drawing: Drawing) -> Iterator[Graph]:
     once = alike_once(roll(whole))
     if once is not whole:
         yield once
-    least = count = count_boxes(once)
-    while count > 1:
-        count = int(_FEWER * count)
-        closed = auto(once, boxes=count)
-        if count_boxes(closed) < least:
-            least = count_boxes(closed)
-            yield closed
+    items = drawing.options.items("data")
+    made = opened(drawing.graph if "backward" in items else phase(drawing.graph))
+    for closed in closings(made, _counts(count_boxes(made), most), count_boxes(whole)):
+        yield closed if "views" in items else skip(closed)
     looped = _loops_closed(once)
     if looped is not once:
         yield looped
+
+
+def _counts(whole: int, most: float) -> Iterator[int]:
+    """How many boxes to try: ever fewer, one by one once so few may fit."""
+    count = whole
+    while count > 1:
+        count = min(count - 1, max(int(_FEWER * count), int(_FILLED * most)))
+        yield count
 
 
 def _loops_closed(graph: Graph) -> Graph:
@@ -202,9 +212,9 @@ def _trimmed(drawing: Drawing) -> Iterator[Drawing]:
         for way, told in ways:
             yield _noted(way, told)
     way, told = ways[-1]
-    for item in ("shapes", "gradients"):
+    for item, words in _ITEMS.items():
         if item not in options.show and item not in options.hide:
-            options, told = replace(options, hide=(*options.hide, item)), (*told, f"{item} are left out")
+            options, told = replace(options, hide=(*options.hide, item)), (*told, f"{words} are left out")
             yield _noted(replace(way, options=options), told)
 
 

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Final
 
 from render.errors import RenderError
+from render.layout.curves import pieces, point_at
 from render.layout.rows import rows
 from render.painting import inner
 from render.scene import Box, Edge, Label, Point, Scene, Text
@@ -19,9 +20,11 @@ INCH: Final = 96.0  # pixels of a scene
 POINT: Final = INCH / 72
 LARGEST: Final = 200.0  # inches, the side of the largest page that readers of PDF show
 _SPREAD: Final = 0.8  # of the largest size of text: the smallest gets no larger where a figure is enlarged
-_RAISED: Final = 0.75  # of the least size that text has before it is raised; boxes have no more room than that
+RAISED: Final = 0.75  # of the least size that text has before it is raised; boxes have no more room than that
+_LITTLE: Final = 0.88  # the same where a figure has a page to itself
 _FINE: Final = 10_000  # steps of a scale in one: a size that is just met is met after rounding, too
 _LARGER: Final = 1.4  # times as large must text get for a figure that can be read to be broken into more rows
+_COVERED: Final = 1.8  # times a page may be covered by a scene whose rows come onto it, for these are not all as high
 _ROUNDS: Final = 12  # of scaling down until what stands under the figure has its place too
 
 
@@ -35,7 +38,7 @@ class Target:
         least: Points of the smallest text there may be, as printed; subscripts included.
         most: Points of the largest; 0 for twice `least`.
         short: Whether the page becomes as high as the figure needs, `height` at most.
-        raises: Whether small text is set larger than the figure, as far as its box holds it.
+        raised: The share of `least` from which small text is set larger than the figure, as far as its box holds it.
     """
 
     width: float
@@ -43,7 +46,7 @@ class Target:
     least: float
     most: float = 0.0
     short: bool = False
-    raises: bool = False
+    raised: float = _LITTLE
 
     @property
     def largest(self) -> float:
@@ -58,8 +61,7 @@ class Target:
     @property
     def scale(self) -> float:
         """The least scale at which the smallest text of a scene that is not scaled yet can be read."""
-        share = _RAISED if self.raises else 1.0
-        return math.ceil(share * _FINE * self.least * POINT / LEAST) / _FINE
+        return math.ceil(self.raised * _FINE * self.least * POINT / LEAST) / _FINE
 
     def __str__(self) -> str:
         """As it is told: `13.33 × 7.5 in with text from 12 pt`."""
@@ -144,7 +146,7 @@ def targets(purpose: str, asked: tuple[float, float] | None) -> tuple[Target, ..
 
 
 def printed(placed: Scene, target: Target, dress: Callable[[Scene], Scene]) -> Scene:
-    """A placed scene as large as it can be on a page, in the middle of it; in rows where it reads better so.
+    """A placed scene as large as it can be on a page, in the middle of it; in rows or columns where it reads better so.
 
     Args:
         placed: As layout gave it.
@@ -152,18 +154,28 @@ def printed(placed: Scene, target: Target, dress: Callable[[Scene], Scene]) -> S
         dress: Adds title, legend and notes to a scene; it is given one as wide as the page.
     """
     best = _on_page(placed, target, dress)
-    width, height = target.room
-    if placed.width / width <= placed.height / height:
-        return best
-    for broken in rows(placed):
+    for broken in rows(placed) if _is_long(placed, target) and _has_room(placed, target) else ():
         enough = smallest(best) * (_LARGER if smallest(best) >= target.least else 1.0)
         if enough > _SPREAD * target.largest:
             break
         scene = _on_page(broken, target, dress)
         best = scene if smallest(scene) > enough else best
-        if broken.width / width <= broken.height / height:  # more rows are higher still
+        if not _is_long(broken, target):  # more rows are higher still
             break
-    return best
+    return raised(best, target.least * POINT, target.raised)
+
+
+def _has_room(scene: Scene, target: Target) -> bool:
+    """Whether a scene covers so little that it might come onto a page if it were broken into rows."""
+    width, height = (side / target.scale for side in target.room)
+    return scene.width * scene.height <= _COVERED * width * height
+
+
+def _is_long(scene: Scene, target: Target) -> bool:
+    """Whether a scene is longer along its flow, in proportion, than a page."""
+    width, height = target.room
+    wide, high = scene.width / width, scene.height / height
+    return wide > high if scene.direction == "LR" else high > wide
 
 
 def _on_page(placed: Scene, target: Target, dress: Callable[[Scene], Scene]) -> Scene:
@@ -180,7 +192,7 @@ def _on_page(placed: Scene, target: Target, dress: Callable[[Scene], Scene]) -> 
     page = _centred(dressed, width / scale, dressed.height if target.short else height / scale)
     larger = _scaled(page, scale, target.largest * POINT)
     return replace(
-        raised(larger, target.least * POINT) if target.raises else larger,
+        larger,
         width=round(width, 2),
         height=round(dressed.height * scale if target.short else height, 2),
     )
@@ -265,14 +277,14 @@ def _scaled(scene: Scene, scale: float, most: float) -> Scene:
     )
 
 
-def raised(scene: Scene, least: float) -> Scene:
-    """The scene with its small text set in `least` pixels wherever the boxes hold that.
+def raised(scene: Scene, least: float, share: float) -> Scene:
+    """The scene with text from `share * least` pixels on set in `least` pixels wherever the boxes hold that.
 
     Nothing moves; what would have to grow out of all proportion stays as it is.
     """
 
     def text(run: Text) -> Text:
-        if not _RAISED * least <= min(run.size, run.subscript_size or run.size) + 0.01:
+        if not share * least <= min(run.size, run.subscript_size or run.size) + 0.01:
             return run
         own, small = max(least, run.size), max(least, run.subscript_size) if run.subscript_size else 0.0
         most = max(own / run.size, small / run.subscript_size if small else 0.0)
@@ -282,10 +294,27 @@ def raised(scene: Scene, least: float) -> Scene:
         lines = tuple(tuple(map(text, line)) for line in each.lines)
         return replace(each, lines=lines) if _holds(each, lines) else each
 
+    def edge(each: Edge) -> Edge:
+        if each.label is None:
+            return each
+        label, (x, y) = text(each.label), each.label_at
+        grown = (label.width - each.label.width) / 2 if scene.direction == "TB" else 0.0
+        line = min(each.path, key=lambda point: abs(point[1] - y), default=(x, y))[0]  # it grows away from its line
+        way = math.copysign(1.0, x - line)
+        end, low = x + way * each.label.width / 2, y - label.size / 2
+        near = (
+            piece for piece in curves if min(p[1] for p in piece) < low + label.size and max(p[1] for p in piece) > low
+        )
+        points = (point_at(piece, k / 32) for piece in near for k in range(33)) if grown else ()
+        if any(0 < way * (px - end) < 2 * grown + 1 and low < py < low + label.size for px, py in points):
+            return each
+        return replace(each, label=label, label_at=(round(x + way * grown, 2), y))
+
+    curves = [piece for each in scene.edges for piece in pieces(each.path)]
     return replace(
         scene,
         boxes=tuple(map(box, scene.boxes)),
-        edges=tuple(replace(edge, label=None if edge.label is None else text(edge.label)) for edge in scene.edges),
+        edges=tuple(map(edge, scene.edges)),
         labels=tuple(replace(each, runs=tuple(map(text, each.runs))) for each in scene.labels),
     )
 

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from render.lecture import Page
-from render.page import INCH, Target
+from render.page import INCH, RAISED, Target
 from render.steps import USUAL, Telling
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Area:
     @property
     def target(self) -> Target:
         """The page for a figure that fills it."""
-        return Target(self.width / INCH, self.height / INCH, LEAST, _LARGEST, raises=True)
+        return Target(self.width / INCH, self.height / INCH, LEAST, _LARGEST, raised=RAISED)
 
 
 @dataclass(frozen=True, slots=True)

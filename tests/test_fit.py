@@ -10,6 +10,7 @@ from render import Drawing, RenderError, draw
 from render.fit import fitted, may_fit
 from render.page import Target, runs, smallest
 from render.scene import Scene
+from render.views.auto import auto, closings, count_boxes, opened
 from tests.geometry import problems, rect
 from tests.graphs import Sketch, rnn_cell
 from tracer.graph import Graph
@@ -101,6 +102,55 @@ def test_modules_are_closed_until_it_fits_and_one_sentence_says_so() -> None:
     assert "modules to draw" in note
 
 
+def test_modules_are_closed_little_by_little() -> None:
+    levels = list(closings(opened(nested()), range(30, 0, -1), 30))
+    counts = [count_boxes(level) for level in levels]
+    assert counts == sorted(set(counts), reverse=True)
+    assert len(counts) >= 4
+    pages = [Target(side, side, 12) for side in (12, 9, 7, 5)]
+    boxes = [sum(box.kind != "group" for box in fitted(draw(nested()), page).scene.boxes) for page in pages]
+    assert boxes == sorted(boxes, reverse=True)
+    assert len(set(boxes)) >= 3
+
+
+def nested() -> Graph:
+    """Modules of different classes, each with two modules of two operations in it."""
+    s = Sketch()
+    value = s.value("x", (8, 16), kind="input")
+    root = s.scope("", "module", "Net")
+    for number in range(5):
+        part = s.scope(f"part{number}", "module", f"Part{number}", parent=root)
+        for half in ("first", "second"):
+            inner = s.scope(f"part{number}.{half}", "module", half.title(), parent=part)
+            for op in ("exp", "tanh"):
+                made = s.value(None, (8, 17 + number))
+                s.call(op, [value], [made], parent=inner)
+                value = made
+    return s.graph("Net", outputs=[value])
+
+
+def test_a_module_that_only_wraps_another_is_closed_by_its_own_name() -> None:
+    s = Sketch()
+    value = s.value("x", (8, 16), kind="input")
+    root = s.scope("", "module", "Net")
+    for name in ("down", "up"):
+        outer = s.scope(name, "module", "Double", parent=root)
+        inner = s.scope(f"{name}.net", "module", "Sequential", parent=outer)
+        for op in ("exp", "tanh", "relu", "exp"):
+            made = s.value(None, (8, 16 + len(name)))
+            s.call(op, [value], [made], parent=inner)
+            value = made
+    names = [node.op for node in auto(s.graph("Net", outputs=[value]), boxes=4).nodes]
+    assert names == ["down", "up"]
+
+
+def test_a_word_beside_an_arrow_grows_away_from_it() -> None:
+    for graph in (rnn_cell(), model(2), nested()):
+        scene = fitted(draw(graph, direction="TB", style="operations"), SLIDE).scene
+        assert smallest(scene) >= 12
+        assert problems(scene) == []
+
+
 def test_a_long_chain_is_broken_into_rows() -> None:
     drawing = fitted(draw(chain(24, named=False), style="operations"), SLIDE)
     assert drawing.notes == ()
@@ -133,10 +183,10 @@ def test_what_the_user_chose_stays() -> None:
     options: dict[str, Any] = {"level": "function", "direction": "TB", "style": "operations"}
     drawing = fitted(draw(chain(3), **options), Target(8, 20, 7))
     assert (drawing.scene.direction, drawing.options.style) == ("TB", "operations")
-    with pytest.raises(RenderError, match=r"does not fit 8 × 3 in with text from 7 pt: .* 12 boxes; add --split"):
-        fitted(draw(chain(10), **options), Target(8, 3, 7))
+    with pytest.raises(RenderError, match=r"does not fit 4 × 1.5 in with text from 7 pt: .* 12 boxes; add --split"):
+        fitted(draw(chain(10), **options), Target(4, 1.5, 7))
 
 
 def test_counts_alone_refuse_what_is_far_too_large() -> None:
-    assert not may_fit(draw(chain(2000), level="function").composed, SLIDE)
-    assert may_fit(draw(chain(3)).composed, SLIDE)
+    assert not may_fit(draw(chain(2000), level="function").composed, SLIDE, "LR")
+    assert may_fit(draw(chain(3)).composed, SLIDE, "LR")

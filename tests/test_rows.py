@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import islice
 
 import pytest
 
 from render.layout import place
 from render.layout.rows import rows
-from render.scene import Scene
+from render.options import DIRECTIONS
+from render.scene import Direction, Scene
 from tests import scenes
 from tests.geometry import problems
 
@@ -20,9 +22,10 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("count", [2, 3, 4])
+@pytest.mark.parametrize("direction", DIRECTIONS)
 @pytest.mark.parametrize("name", BROKEN)
-def test_rows_are_as_sound_as_what_was_broken(name: str, count: int) -> None:
-    before = place(BROKEN[name]())
+def test_rows_are_as_sound_as_what_was_broken(name: str, direction: Direction, count: int) -> None:
+    before = place(replace(BROKEN[name](), direction=direction))
     after = next(islice(rows(before), count - 2, None), None)
     if after is None:
         assert name not in ("rnn_cell", "residual", "chain")
@@ -52,7 +55,13 @@ def test_a_group_that_is_cut_has_a_box_in_each_row_and_one_title() -> None:
     assert [len(box.lines) for box in parts] == [1, 0]
 
 
-def test_what_runs_downwards_or_cannot_be_cut_stays() -> None:
-    assert list(rows(place(scenes.rnn_cell("TB")))) == []
+def test_what_runs_downwards_is_broken_into_columns() -> None:
+    before = place(scenes.long_chain(length=40, direction="TB"))
+    _, _, after, *_ = rows(before)
+    assert after.height < before.height / 3
+    assert after.width > 4 * max(box.width for box in before.boxes)
+
+
+def test_what_cannot_be_cut_stays() -> None:
     assert list(rows(place(scenes.empty()))) == []
     assert 3 < len(list(rows(place(scenes.rnn_cell())))) < 12

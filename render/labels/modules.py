@@ -29,7 +29,7 @@ class GroupWords(Words):
             details += [text.elide(kind)] if kind and kind != title else []
             details += [f"call {text.count(scope.call + 1)}"] if scope.call and turns(scope) == 1 else []
             details += [repetition(scope)]
-        details += [parameters(weights, each=bool(alike(scope)))] if weights else []
+        details += [parameters(weights, each=bool(alike(scope)))] if weights and "counts" in self.items else []
         head = text.run(text.elide(title, 40), 14.5, self.theme.text, bold=True)
         rest = text.run(" " + " · ".join(word for word in details if word), 12.5, self.theme.muted)
         return ((head, rest),) if any(details) else ((head,),)

@@ -68,7 +68,8 @@ class OperationWords(Words):
         if not self.states_shape(node):
             return ()
         shape = self._value(node.outputs[0]).shape if len(node.outputs) == 1 and "shapes" in self.items else ()
-        words = [f"{text.count(node.attrs['operations'])} operations", self.dims.shape(shape)]
+        counted = f"{text.count(node.attrs['operations'])} operations" if "counts" in self.items else ""
+        words = [counted, self.dims.shape(shape)]
         return self._detail(" · ".join(word for word in words if word))
 
     def _folded_gradient(self, node: Node) -> tuple[Text, ...]:
@@ -117,7 +118,7 @@ class OperationWords(Words):
                 found.append(text.clean(kind))
             elif scope is not None and (alike(scope) or scope.name.rpartition(".")[2] not in ("", self._title(node))):
                 found.append(module_name(self.graph, scope))
-            if node.attrs.get("parameters"):
+            if node.attrs.get("parameters") and "counts" in self.items:
                 found.append(parameters(node.attrs["parameters"], each=scope is not None and bool(alike(scope))))
             return found
         if node.op == ACCUMULATE and "params" not in self.items and node.inputs:
@@ -127,7 +128,7 @@ class OperationWords(Words):
         if "constants" in self.items:
             words += self._arguments(node)
         found += [" ".join(words)] if words else []
-        if "params" not in self.items:
+        if "params" not in self.items and "counts" in self.items:
             folded = sum(self._value(each).numel for each in dict.fromkeys(node.inputs) if self.is_parameter(each))
             found += [parameters(folded)] if folded else []
         return found

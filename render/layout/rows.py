@@ -1,8 +1,9 @@
-"""Breaks a placed picture that runs from left to right into rows, as a text is broken into lines.
+"""Breaks a placed picture into rows, or one that runs downwards into columns, as a text is broken into lines.
 
 A row ends between two columns of boxes, where few arrows cross. What crosses there runs on: to the right of its row,
 back to the left between the rows, and into the next; of several such lines each lies around the others, so that none
-cross. A group that is cut has a box in each row, and its title in the first with room for it.
+cross. A group that is cut has a box in each row, and its title in the first with room for it. Columns are rows of the
+picture turned over, so that here `x` is always along the flow.
 """
 
 from __future__ import annotations
@@ -16,21 +17,19 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from render import text
+from render.layout.curves import halves, met, parameter, pieces, point_at, rounded
 from render.layout.finish import LINE_HEIGHT, MARGIN
 
 if TYPE_CHECKING:
+    from render.layout.curves import Piece
     from render.scene import Box, Edge, Point, Scene
-
-    Piece = tuple[Point, Point, Point, Point]  # of a cubic Bezier curve
 
 LANE: Final = 10.0  # between two lines that run on
 CLEAR: Final = 11.0  # between a row and the first of them
-RADIUS: Final = 9.0  # of their corners
 BORDER: Final = 10.0  # between a cut and the border of a group there, and from border to border
 UNDER: Final = 14.0  # between what lies in a group and its border
 HEAD_ROOM: Final = 34.0  # the same at its top, with a title
 FLAT: Final = 0.12  # lines no steeper than this run on without a kink that one sees
-_QUARTER: Final = 0.5523  # of the radius: where the controls of a quarter of a circle lie
 SAME: Final = 1.5  # lines nearer than this are one
 
 
@@ -51,13 +50,42 @@ def rows(scene: Scene) -> Iterator[Scene]:
     """The scene in two rows, about equally long, in three, and so on, as long as there are places to break it.
 
     Args:
-        scene: As layout placed it; one that does not flow from left to right is not broken.
+        scene: As layout placed it.
     """
-    cuts = list(_cuts(scene)) if scene.direction == "LR" else []
+    down = scene.direction == "TB"
+    along = _turned(scene) if down else scene
+    cuts = list(_cuts(along))
     for count in range(2, len(cuts) + 2):
-        chosen = _chosen(cuts, scene.width, count)
+        chosen = _chosen(cuts, along.width, count)
         if chosen:
-            yield _Broken(scene, chosen).scene_in_rows()
+            broken = _Broken(along, chosen).scene_in_rows()
+            yield _turned(broken) if down else broken
+
+
+def _turned(scene: Scene) -> Scene:
+    """The scene with `x` and `y` exchanged; words stay as they are."""
+
+    def box(each: Box) -> Box:
+        return replace(each, x=each.y, y=each.x, width=each.height, height=each.width)
+
+    def edge(each: Edge) -> Edge:
+        return replace(each, path=tuple((y, x) for x, y in each.path), label_at=each.label_at[::-1])
+
+    return replace(
+        scene,
+        boxes=tuple(map(box, scene.boxes)),
+        edges=tuple(map(edge, scene.edges)),
+        width=scene.height,
+        height=scene.width,
+    )
+
+
+def _reach(scene: Scene, edge: Edge) -> tuple[float, float]:
+    """Half of what the label of an arrow takes, along the flow and across it."""
+    if edge.label is None:
+        return 0.0, 0.0
+    wide, high = edge.label.width / 2, edge.label.size * LINE_HEIGHT / 2
+    return (high, wide) if scene.direction == "TB" else (wide, high)
 
 
 # Where to cut.
@@ -68,16 +96,22 @@ def _cuts(scene: Scene) -> Iterator[Cut]:
     spans = [(box.x - 3, box.x + box.width + 3) for box in scene.boxes if box.kind != "group"]
     for edge in scene.edges:
         if edge.label is not None:
-            spans.append((edge.label_at[0] - edge.label.width / 2, edge.label_at[0] + edge.label.width / 2))
-    pieces = [piece for edge in scene.edges for piece in _pieces(edge.path)]
+            half = _reach(scene, edge)[0]
+            spans.append((edge.label_at[0] - half, edge.label_at[0] + half))
+    parts = [piece for edge in scene.edges for piece in pieces(edge.path)]
     groups = [box for box in scene.boxes if box.kind == "group"]
+    if scene.direction == "TB":  # a title stands at the head of its group
+        spans += [(group.x - 3, group.x + HEAD_ROOM) for group in groups if group.lines]
     for left, right in _gaps(spans):
         found = []
+        near = [
+            piece for piece in parts if min(piece[0][0], piece[3][0]) <= right and max(piece[0][0], piece[3][0]) >= left
+        ]
         for x in (right, left, (left + right) / 2):
-            met = [each for each in (_met(piece, x) for piece in pieces) if each is not None]
-            if all(slope <= FLAT for _, slope in met):
+            crossed = [each for each in (met(piece, x) for piece in near) if each is not None]
+            if all(slope <= FLAT for _, slope in crossed):
                 cut = sum(box.x < x < box.x + box.width for box in groups)
-                found.append(Cut(x, len({round(y / SAME) for y, _ in met}) + 0.5 * cut))
+                found.append(Cut(x, len({round(y / SAME) for y, _ in crossed}) + 0.5 * cut))
         if found:
             yield min(found, key=lambda cut: cut.cost)
 
@@ -89,16 +123,6 @@ def _gaps(spans: Iterable[tuple[float, float]]) -> Iterator[tuple[float, float]]
         if end is not None and left > end + 1:
             yield end, left
         end = right if end is None else max(end, right)
-
-
-def _met(piece: Piece, x: float) -> tuple[float, float] | None:
-    """Where a piece crosses a place, and how steep it is there."""
-    if (piece[0][0] - x) * (piece[3][0] - x) > 0:
-        return None
-    at = _parameter(piece, x)
-    first, second = _halves(piece, at)
-    (left, high), (right, low) = first[2], second[1]
-    return first[3][1], abs(low - high) / max(abs(right - left), 1e-6)
 
 
 def _chosen(cuts: Sequence[Cut], width: float, count: int) -> Sequence[float]:
@@ -156,11 +180,12 @@ class _Broken:
         rows: One more than cuts.
         lines: By number of the cut, the heights at which lines cross it, from the top.
         open: By number of the cut, the groups that it goes through, the innermost first.
+        down: Whether the picture runs downwards, and is turned over here.
     """
 
     def __init__(self, scene: Scene, cuts: Sequence[float]) -> None:
         ends = (-math.inf, *cuts, math.inf)
-        self.scene, self.cuts = scene, cuts
+        self.scene, self.cuts, self.down = scene, cuts, scene.direction == "TB"
         self.rows = [_Row(left, right) for left, right in pairwise(ends)]
         self.lines = [self._crossing(cut) for cut in cuts]
         groups = [box for box in reversed(scene.boxes) if box.kind == "group"]
@@ -176,17 +201,19 @@ class _Broken:
         edges = tuple(map(self._edge, self.scene.edges))
         points = [point for edge in edges for point in edge.path]
         points += [(box.x + box.width, box.y + box.height) for box in boxes]
-        points += [(edge.label_at[0], edge.label_at[1] + edge.label.size) for edge in edges if edge.label is not None]
+        for edge in edges:
+            along, aside = _reach(self.scene, edge)
+            points.append((edge.label_at[0] + along, edge.label_at[1] + aside))
         width, height = (_2(max(point[axis] for point in points) + MARGIN) for axis in (0, 1))
         return replace(self.scene, boxes=tuple(boxes), edges=edges, width=width, height=height)
 
     def _crossing(self, cut: float) -> list[float]:
         found: list[float] = []
         for edge in self.scene.edges:
-            for piece in _pieces(edge.path):
-                met = _met(piece, cut)
-                if met is not None and all(abs(met[0] - each) > SAME for each in found):
-                    found.append(met[0])
+            for piece in pieces(edge.path):
+                at = met(piece, cut)
+                if at is not None and all(abs(at[0] - each) > SAME for each in found):
+                    found.append(at[0])
         return sorted(found)
 
     # The boxes of a row.
@@ -214,10 +241,10 @@ class _Broken:
     @cached_property
     def _marks(self) -> Sequence[Point]:
         """Points of all lines and labels: what a row must have room for besides boxes."""
-        points = [_point(piece, k / 8) for edge in self.scene.edges for piece in _pieces(edge.path) for k in range(9)]
+        points = [point_at(piece, k / 8) for edge in self.scene.edges for piece in pieces(edge.path) for k in range(9)]
         for edge in self.scene.edges:
             if edge.label is not None:
-                (x, y), high = edge.label_at, edge.label.size * LINE_HEIGHT / 2
+                (x, y), high = edge.label_at, _reach(self.scene, edge)[1]
                 points += [(x, y - high), (x, y + high)]
         return points
 
@@ -227,10 +254,13 @@ class _Broken:
         inside = [span for span in spans if group.y <= span[0] and span[1] <= low]
         left, right = self._sides(group, number)
         lines = group.lines if self._titled(group) == number else ()
-        head = HEAD_ROOM if lines else UNDER
+        start = group.y + group.title
+        inside += [(start, start + _title(group))] if lines and self.down else []
+        head = HEAD_ROOM if lines and not self.down else UNDER
         y = max(group.y, min((span[0] for span in inside), default=group.y + head) - head)
         height = min(low, max((span[1] for span in inside), default=y + head) + UNDER) - y
-        return replace(group, x=left, y=y, width=_2(right - left), height=_2(height), lines=lines)
+        title = _2(start - y) if self.down else group.title
+        return replace(group, x=left, y=y, width=_2(right - left), height=_2(height), lines=lines, title=title)
 
     def _sides(self, group: Box, number: int) -> tuple[float, float]:
         """The left and the right border of what of a group lies in a row."""
@@ -242,9 +272,11 @@ class _Broken:
         return left, right
 
     def _titled(self, group: Box) -> int | None:
-        """The first row in which a group has room for its title."""
+        """The first row in which a group has room for its title; of one that runs downwards, the first."""
         first, last = bisect_right(self.cuts, group.x), bisect_left(self.cuts, group.x + group.width)
-        needed = 24 + group.title + max((text.line_width(line) for line in group.lines), default=0.0)
+        if self.down:
+            return first
+        needed = group.title + _title(group)
         sides = ((number, *self._sides(group, number)) for number in range(first, last + 1))
         return next((number for number, left, right in sides if right - left >= needed), None)
 
@@ -274,9 +306,9 @@ class _Broken:
         label_at = self._moved(edge.label_at, number)
         path: list[Point] = []
         before: int | None = None
-        for piece in _pieces(edge.path):
+        for piece in pieces(edge.path):
             for part in self._cut(piece):
-                number = bisect_right(self.cuts, _point(part, 0.5)[0])
+                number = bisect_right(self.cuts, point_at(part, 0.5)[0])
                 if before is None:
                     path.append(self._moved(part[0], number))
                 elif before < number:
@@ -297,7 +329,7 @@ class _Broken:
             parts: list[Piece] = []
             for each in found:
                 inside = min(each[0][0], each[3][0]) < cut - 0.01 and max(each[0][0], each[3][0]) > cut + 0.01
-                parts += _halves(each, _parameter(each, cut)) if inside else [each]
+                parts += halves(each, parameter(each, cut)) if inside else [each]
             found = parts
         return found
 
@@ -309,7 +341,7 @@ class _Broken:
         start, end = self._moved((self.cuts[cut], height), cut), self._moved((self.cuts[cut], height), cut + 1)
         right, left = start[0] + borders + CLEAR + outer, end[0] - borders - CLEAR - LANE * lane
         between = self._gutter(cut) + outer
-        return _rounded([start, (right, start[1]), (right, between), (left, between), (left, end[1]), end])
+        return rounded([start, (right, start[1]), (right, between), (left, between), (left, end[1]), end])
 
     def _gutter(self, cut: int) -> float:
         """Where the uppermost line between two rows runs."""
@@ -319,59 +351,9 @@ class _Broken:
         return max(heights) + row.y + CLEAR
 
 
-# Curves.
-
-
-def _pieces(path: Sequence[Point]) -> list[Piece]:
-    return [(path[at], path[at + 1], path[at + 2], path[at + 3]) for at in range(0, len(path) - 1, 3)]
-
-
-def _point(piece: Piece, t: float) -> Point:
-    return _halves(piece, t)[0][3]
-
-
-def _halves(piece: Piece, t: float) -> tuple[Piece, Piece]:
-    """A curve cut in two at `t` of its way, by de Casteljau's algorithm."""
-    a, b, c, d = piece
-    ab, bc, cd = _between(a, b, t), _between(b, c, t), _between(c, d, t)
-    abc, bcd = _between(ab, bc, t), _between(bc, cd, t)
-    middle = _between(abc, bcd, t)
-    return (a, ab, abc, middle), (middle, bcd, cd, d)
-
-
-def _between(one: Point, other: Point, t: float) -> Point:
-    return one[0] + t * (other[0] - one[0]), one[1] + t * (other[1] - one[1])
-
-
-def _parameter(piece: Piece, x: float) -> float:
-    """Where on its way a curve crosses a place, by halving."""
-    a, b, c, d = (point[0] for point in piece)
-    low, high = (0.0, 1.0) if a <= d else (1.0, 0.0)
-    for _ in range(30):
-        t = (low + high) / 2
-        s = 1 - t
-        found = s * s * s * a + 3 * s * s * t * b + 3 * s * t * t * c + t * t * t * d
-        low, high = (t, high) if found < x else (low, t)
-    return (low + high) / 2
-
-
-def _rounded(corners: Sequence[Point]) -> list[Point]:
-    """A path along straight lines with round corners, as cubic pieces."""
-    path = [corners[0]]
-    for before, corner, after in zip(corners, corners[1:], corners[2:]):
-        radius = min(RADIUS, math.dist(before, corner) / 2, math.dist(corner, after) / 2)
-        enter, leave = _toward(corner, before, radius), _toward(corner, after, radius)
-        path += _line(path[-1], enter)
-        path += [_between(enter, corner, _QUARTER), _between(leave, corner, _QUARTER), leave]
-    return path + _line(path[-1], corners[-1])
-
-
-def _toward(start: Point, end: Point, length: float) -> Point:
-    return _between(start, end, length / max(math.dist(start, end), 1e-9))
-
-
-def _line(start: Point, end: Point) -> list[Point]:
-    return [_between(start, end, 1 / 3), _between(start, end, 2 / 3), end]
+def _title(group: Box) -> float:
+    """What a title takes from left to right, with some room on both sides."""
+    return 24 + max((text.line_width(line) for line in group.lines), default=0.0)
 
 
 def _2(value: float) -> float:

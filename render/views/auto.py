@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -43,17 +43,40 @@ def auto(graph: Graph, *, boxes: int = MAX_BOXES, every: bool = False) -> Graph:
     before = count_boxes(whole)
     if before <= boxes:
         return whole
+    made = opened(graph, every=every)
+    return next(closings(made, (boxes,), before), None) or prune(made)
+
+
+def opened(graph: Graph, *, every: bool = False) -> Graph:
+    """The graph with all modules open, what repeats drawn once unless every turn is wanted, factories still in it."""
     made = prune_but_factories(collapse(graph))
-    made = made if every else alike_once(roll(made))
-    whole = prune(made)
-    closing = _closing_scopes(made, _opened(_Tree.of(made), boxes - _outside(made)))
-    closed = prune(close(made, closing))
-    number = len({scope.id for scope in closing.values()})
-    if not number or count_boxes(closed) >= count_boxes(whole):
-        return whole
-    modules = f"{text.count(number)} module{'' if number == 1 else 's'}"
-    drawn = f"to draw {text.count(count_boxes(closed))} boxes instead of {text.count(before)}"
-    return note(closed, f"closed {modules} {drawn}; --level function opens all, --view auto:boxes={2 * boxes} more")
+    return made if every else alike_once(roll(made))
+
+
+def closings(graph: Graph, budgets: Iterable[int], before: int) -> Iterator[Graph]:
+    """The graph with so many modules closed that it comes within each budget of boxes; what comes twice is left out.
+
+    Args:
+        graph: As `opened` gives it.
+        budgets: How many boxes there may be, about; from the most to the fewest.
+        before: Boxes before anything was closed or drawn once.
+    """
+    tree, outside, least = _Tree.of(graph), _outside(graph), count_boxes(prune(graph))
+    seen: set[frozenset[int]] = set()
+    for boxes in budgets:
+        chosen = frozenset(_opened(tree, boxes - outside))
+        if chosen in seen:
+            continue
+        seen.add(chosen)
+        closing = _closing_scopes(graph, chosen)
+        number = len({scope.id for scope in closing.values()})
+        closed = prune(close(graph, closing))
+        if number and count_boxes(closed) < least:
+            least = count_boxes(closed)
+            modules = f"{text.count(number)} module{'' if number == 1 else 's'}"
+            drawn = f"to draw {text.count(least)} boxes instead of {text.count(before)}"
+            more = f"--level function opens all, --view auto:boxes={2 * boxes} more"
+            yield note(closed, f"closed {modules} {drawn}; {more}")
 
 
 def count_boxes(graph: Graph) -> int:
@@ -120,6 +143,15 @@ def _opened(tree: _Tree, budget: int) -> set[int]:
                 opened.update(module.id for module in chosen)
                 queue.extend(_alike([child for module in chosen for child in tree.modules.get(module.id, [])]))
                 break
+    return _without_wrappers(tree, opened)
+
+
+def _without_wrappers(tree: _Tree, opened: set[int]) -> set[int]:
+    """Without the modules that hold nothing but one that stays closed: the name the author calls it by says more."""
+    for module in sorted(opened, reverse=True):  # inner ones have higher ids than the ones around them
+        inside = tree.modules.get(module, [])
+        if tree.units.get(module) == len(inside) == 1 and inside[0].id not in opened:
+            opened.remove(module)
     return opened
 
 
@@ -131,7 +163,7 @@ def _alike(modules: list[Scope]) -> list[list[Scope]]:
     return list(groups.values())
 
 
-def _closing_scopes(graph: Graph, opened: set[int]) -> Mapping[int, Scope]:
+def _closing_scopes(graph: Graph, opened: frozenset[int]) -> Mapping[int, Scope]:
     """For each scope in a module that is not opened: the outermost such module around it."""
     closing: dict[int, Scope] = {}
     for scope in graph.scopes:

@@ -58,9 +58,9 @@ def alike_once(graph: Graph, least: int = 2) -> Graph:
     once = drawn_once(graph, folded)
     if not once:
         return graph
-    told = ", ".join(map(_told, _largest(folded, once)))
-    more = f" and {len(once) - MAX_NAMES} more" if len(once) > MAX_NAMES else ""
-    return note(folded, f"what is alike is drawn once, with the numbers of the last: {told}{more}")
+    told = dict.fromkeys(map(_told, _largest(folded, once)))
+    more = f" and {len(once) - len(told)} more" if len(once) > len(told) else ""
+    return note(folded, f"what is alike is drawn once, with the numbers of the last: {', '.join(told)}{more}")
 
 
 MAX_NAMES: Final = 3  # in a note
