@@ -42,4 +42,4 @@ for logits in ([1000.0, 1001.0, 1002.0], [0.0, 1.0, 2.0], [0.0, 1.0, 1000.0]):
         loss.backward()
         p, gradient = digits(log_p.exp()), digits(z.grad)
         print(f"{way.__name__:<12}{p}  {loss.item():8.3f}  {gradient}")
-        results.append((" ".join(f"{each:g}" for each in logits), way.__name__, p, f"{loss.item():.3f}", gradient))
+        results.append((" ".join(f"{each:g}" for each in logits), way.__name__, p, f"{loss.item():.4g}", gradient))

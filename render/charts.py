@@ -5,6 +5,8 @@ They consist of boxes and words alone, so every drawn format has them, and Power
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -22,6 +24,9 @@ _MARGIN: Final = 16.0
 _LEFT: Final = 96.0  # room for the numbers beside an axis
 _MOST_BARS: Final = 70  # of more numbers, neighbours are averaged
 _CELL: Final = 42.0  # side of a cell of a matrix
+_SIZES: Final = (24.0, 22.0, 20.0, 18.5, _SIZE)  # of the words of a table
+_SLACK: Final = 1.06  # room for fonts that run wider
+_LETTERS: Final = (32.0, 30.0, 28.0, 26.0, 24.0)  # and of those of a page
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +47,7 @@ class Series:
 
 
 def bars(series: Sequence[Series], theme: Theme, *, along: str = "", unit: str = "") -> Scene:
-    """Numbers as bars, one panel a series, one below the other.
+    """Numbers as bars, one panel a series, one below the other, all on the same scales.
 
     Args:
         series: What to draw.
@@ -50,20 +55,75 @@ def bars(series: Sequence[Series], theme: Theme, *, along: str = "", unit: str =
         along: What the numbers run along (`steps`).
         unit: Behind the numbers on the axis.
     """
-    gap, foot = 40.0, 34.0 if along else 10.0
+    gap, foot = 40.0, 44.0 if along else 10.0
     height = (HEIGHT - foot - gap * (len(series) - 1)) / max(len(series), 1)
+    length = max((len(each.numbers) for each in series), default=0)
+    scale = _Scale(length, max((max(averaged(each.numbers), default=0.0) for each in series), default=0.0) or 1.0, unit)
     boxes: list[Box] = []
     labels: list[Label] = []
     for at, each in enumerate(series):
-        top = _MARGIN + at * (height + gap)
-        boxes += _panel(each, at, top + 26, height - 26, theme)
-        labels.append(_words(each.name, _LEFT, top + 14, theme.text, bold=True))
-        labels += _scale(each, top + 26, height - 26, theme, unit)
-        labels += _parts(each, top + 14, theme)
+        top, high = _MARGIN + at * (height + gap) + 26, height - 26
+        boxes += [*scale.lines(at, top, high, theme), *_panel(each, at, top, high, scale, theme)]
+        labels.append(_words(each.name, _LEFT, top - 12, theme.text, bold=True))
+        labels += [*scale.words(top, high, theme), *_parts(each, top - 12, scale, theme)]
     if along:
-        count = len(series[0].numbers) if series else 0
-        labels.append(_words(f"{along}: {text.count(count)} →", _LEFT, _MARGIN + HEIGHT - 8, theme.muted))
+        labels += scale.along(along, _MARGIN + HEIGHT - foot, theme)
     return _scene(boxes, labels, theme, WIDTH + 2 * _MARGIN, HEIGHT + 2 * _MARGIN)
+
+
+@dataclass(frozen=True, slots=True)
+class _Scale:
+    """The axes of bars.
+
+    Attributes:
+        length: How many numbers the longest series has.
+        most: The largest number.
+        unit: Behind the numbers.
+    """
+
+    length: int
+    most: float
+    unit: str
+
+    @property
+    def step(self) -> float:
+        """How far apart the bars stand."""
+        return (WIDTH - _LEFT) / max(min(self.length, _MOST_BARS), 1)
+
+    def at(self, number: float) -> float:
+        """Where along the axis a number of the series begins, counted from 0."""
+        return _LEFT + (WIDTH - _LEFT) * number / max(self.length, 1)
+
+    def lines(self, panel: int, top: float, height: float, theme: Theme) -> Iterator[Box]:
+        """A thin line at each number of the axis but 0."""
+        pale = blend(theme.muted, theme.background or "#ffffff", 0.15)
+        for number, tick in enumerate(ticks(self.most)[1:], 1):
+            yield Box(
+                f"line{panel}_{number}", "tensor", fill=pale, stroke=pale, stroke_width=0.2, x=_LEFT - 4,
+                y=round(top + height * (1 - tick / self.most), 2), width=WIDTH - _LEFT + 4, height=0.6,
+            )  # fmt: skip
+
+    def words(self, top: float, height: float, theme: Theme) -> Iterator[Label]:
+        """Round numbers beside the axis."""
+        for tick in ticks(self.most):
+            y = top + height * (1 - tick / self.most) + 0.35 * _SIZE
+            yield _words(f"{text.number(tick)}{self.unit}", _LEFT - 10, y, theme.muted, anchor="end")
+
+    def along(self, name: str, y: float, theme: Theme) -> Iterator[Label]:
+        """Round numbers under the axis, and what they count."""
+        yield _words(f"{name} →", WIDTH, y + 40, theme.muted, anchor="end")
+        for tick in ticks(self.length, 8):
+            if tick == round(tick) and tick > 0:
+                yield _words(text.count(round(tick)), self.at(tick - 0.5), y + 20, theme.muted, anchor="middle")
+
+
+def ticks(most: float, count: int = 4) -> list[float]:
+    """Round numbers from 0 to at most `most`, about so many of them (steps of 1, 2 or 5 times a power of ten)."""
+    if not most > 0:
+        return [0.0]
+    power = 10.0 ** math.floor(math.log10(most / count))
+    step = next(each * power for each in (1, 2, 5, 10) if each * power >= most / count * 0.999)
+    return [round(at * step, 10) for at in range(int(most / step + 1e-9) + 1)]
 
 
 def averaged(numbers: Sequence[float], most: int = _MOST_BARS) -> list[float]:
@@ -73,20 +133,18 @@ def averaged(numbers: Sequence[float], most: int = _MOST_BARS) -> list[float]:
     return [sum(numbers[first:end]) / (end - first) for first, end in pairwise(ends)]
 
 
-def _panel(series: Series, number: int, top: float, height: float, theme: Theme) -> Iterator[Box]:
+def _panel(series: Series, number: int, top: float, height: float, scale: _Scale, theme: Theme) -> Iterator[Box]:
     """The bars of a series, and the line they stand on."""
     found = averaged(series.numbers)
-    most = max(found, default=0.0) or 1.0
-    step = (WIDTH - _LEFT) / max(len(found), 1)
     share = len(found) / max(len(series.numbers), 1)
     for at, value in enumerate(found):
         first = series.split is None or at < series.split * share
         fill = theme.tensors["output"].stroke if first else theme.gradient
-        high = height * value / most
+        high = height * value / scale.most
         yield Box(
             f"bar{number}_{at}", "tensor", fill=blend(fill, theme.background or "#ffffff", 0.75), stroke=fill,
-            stroke_width=0.5, x=round(_LEFT + at * step, 2), y=round(top + height - high, 2),
-            width=round(min(0.86 * step, 40.0), 2), height=round(max(high, 0.5), 2),
+            stroke_width=0.5, x=round(_LEFT + at * scale.step, 2), y=round(top + height - high, 2),
+            width=round(min(0.86 * scale.step, 40.0), 2), height=round(max(high, 0.5), 2),
         )  # fmt: skip
     yield Box(
         f"axis{number}", "tensor", fill=theme.edge, stroke=theme.edge, stroke_width=0.5, x=_LEFT - 4,
@@ -94,20 +152,14 @@ def _panel(series: Series, number: int, top: float, height: float, theme: Theme)
     )  # fmt: skip
 
 
-def _scale(series: Series, top: float, height: float, theme: Theme, unit: str) -> Iterator[Label]:
-    """The largest number and 0, beside the axis."""
-    most = max(averaged(series.numbers), default=0.0)
-    yield _words(f"{text.number(most)}{unit}", _LEFT - 10, top + 0.7 * _SIZE, theme.muted, anchor="end")
-    yield _words("0", _LEFT - 10, top + height, theme.muted, anchor="end")
-
-
-def _parts(series: Series, y: float, theme: Theme) -> Iterator[Label]:
+def _parts(series: Series, y: float, scale: _Scale, theme: Theme) -> Iterator[Label]:
     """What the parts of a series are called, above where each begins."""
     colors = (theme.tensors["output"].stroke, theme.gradient_text)
-    starts = (0, series.split or 0)
-    for at, (words, color, start) in enumerate(zip(series.parts, colors, starts)):
-        x = _LEFT + (WIDTH - _LEFT) * start / max(len(series.numbers), 1)
-        yield _words(words, x if at else x + text.width(series.name, _SIZE, bold=True) + 30, y, color, bold=True)
+    free = _LEFT + text.width(series.name, _SIZE, bold=True) * _SLACK + 16
+    for at, (words, color) in enumerate(zip(series.parts, colors)):
+        x = max(free, scale.at(series.split or 0)) if at else free
+        yield _words(words, x, y, color, bold=True)
+        free = x + text.width(words, _SIZE, bold=True) * _SLACK + 24
 
 
 def matrix(rows: Sequence[Sequence[int]], theme: Theme, *, down: str = "", across: str = "") -> Scene:
@@ -147,19 +199,34 @@ def _cell(row: int, column: int, count: int, most: int, corner: tuple[float, flo
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], theme: Theme) -> Scene:
-    """Rows of words under a head; the first column names the rows.
+    """Rows of words under a head, as large as there is room for; the first column names the rows.
+
+    A name that is that of the row above is left out, and what is no finite number stands in the colour of errors.
 
     Args:
         head: A word for each column.
         rows: As many words each; what is too wide for its column is broken into lines.
         theme: Gives the colours.
     """
-    widths = _widths([head, *rows])
+    names = [row[0] for row in rows]
+    names = ["" if at and name == names[at - 1] else name for at, name in enumerate(names)]
+    shown = [[name, *row[1:]] for name, row in zip(names, rows)]
+    for size in _SIZES:
+        scene = _table([head, *shown], size, theme)
+        if scene.height <= HEIGHT + 2 * _MARGIN:
+            break
+    return scene
+
+
+def _table(rows: Sequence[Sequence[str]], size: float, theme: Theme) -> Scene:
+    widths = _widths(rows, size)
     y, boxes = _MARGIN, []
-    for number, row in enumerate([head, *rows]):
-        bold = [number == 0 or at == 0 for at in range(len(row))]
-        cells = [_broken(*each, theme) for each in zip(row, widths, bold)]
-        high = max(len(lines) for lines in cells) * text.line_height(_SIZE) + 14
+    for number, row in enumerate(rows):
+        cells = [
+            _broken(words, width, theme, size=size, bold=number == 0 or at == 0)
+            for at, (words, width) in enumerate(zip(row, widths))
+        ]
+        high = max(len(lines) for lines in cells) * text.line_height(size) + 0.8 * size
         x = _MARGIN
         for at, (lines, width) in enumerate(zip(cells, widths)):
             fill = theme.group.fill if number == 0 else theme.background or "#ffffff"
@@ -169,16 +236,19 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], theme: Theme) -> S
     return _scene(boxes, [], theme, sum(widths) + 2 * _MARGIN, y + _MARGIN)
 
 
-def _widths(rows: Sequence[Sequence[str]]) -> list[float]:
+def _widths(rows: Sequence[Sequence[str]], size: float) -> list[float]:
     """What each column gets: what it needs, or its share of the page where that is too much."""
-    needs = [max(text.width(words, _SIZE, bold=True) for words in column) * 1.06 + 28 for column in zip(*rows)]
-    spare = WIDTH - sum(needs)
-    if spare >= 0:
+    needs = [_needed(column, size) for column in zip(*rows)]
+    if sum(needs) <= WIDTH:
         return needs
-    even = WIDTH / len(needs)
-    small = sum(need for need in needs if need <= even)
-    large = sum(need for need in needs if need > even)
-    return [need if need <= even else (WIDTH - small) * need / large for need in needs]
+    words = [_needed([word for cell in column for word in cell.split()], size) for column in zip(*rows)]
+    spare = max(0.0, WIDTH - sum(words)) / max(1e-9, sum(needs) - sum(words))
+    return [word + spare * (need - word) for word, need in zip(words, needs)]
+
+
+def _needed(cells: Sequence[str], size: float) -> float:
+    """The width of a column in which none of these is broken."""
+    return max((text.width(words, size, bold=True) for words in cells), default=0.0) * _SLACK + 28
 
 
 def _ruled(
@@ -192,24 +262,37 @@ def _ruled(
     )  # fmt: skip
 
 
-def _broken(words: str, width: float, bold: bool, theme: Theme) -> tuple[tuple[Text, ...], ...]:
-    run = text.run(words, _SIZE, theme.text, bold=bold)
+def _broken(words: str, width: float, theme: Theme, *, size: float, bold: bool) -> tuple[tuple[Text, ...], ...]:
+    wrong = re.search(r"\b(nan|inf)\b", words) is not None
+    run = text.run(words, size, theme.error if wrong else theme.text, bold=bold or wrong)
     return tuple((line,) for line in text.wrap(run, (width - 20) / 1.05))
 
 
 def page(lines: Sequence[str], theme: Theme) -> Scene:
-    """Sentences, one below the other, with room between; what begins with a dash is a point of a list."""
-    size, y, labels = 24.0, _MARGIN + 36.0, []
+    """Sentences, one below the other, with room between; what begins with a dash is a point of a list.
+
+    Letters are as large as there is room for.
+    """
+    for size in _LETTERS:
+        labels, high = _paragraphs(lines, size, theme)
+        if high <= HEIGHT + _MARGIN:
+            break
+    return _scene([], labels, theme, WIDTH + 2 * _MARGIN, max(high + _MARGIN, HEIGHT + 2 * _MARGIN))
+
+
+def _paragraphs(lines: Sequence[str], size: float, theme: Theme) -> tuple[list[Label], float]:
+    """The lines of a page, and where they end."""
+    y, labels = _MARGIN + 1.5 * size, []
     for line in lines:
         point = line.startswith("- ")
         run = text.run(line.removeprefix("- "), size, theme.text)
         for number, part in enumerate(text.wrap(run, (WIDTH - 60) / 1.05)):
             if point and number == 0:
                 labels.append(_words("•", _MARGIN + 8, y, theme.tensors["output"].stroke, size=size))
-            labels.append(Label((part,), _MARGIN + (34 if point else 0), round(y, 2)))
+            labels.append(Label((part,), _MARGIN + (1.4 * size if point else 0), round(y, 2)))
             y += 1.35 * size
         y += 0.65 * size
-    return _scene([], labels, theme, WIDTH + 2 * _MARGIN, max(y, HEIGHT + 2 * _MARGIN))
+    return labels, y - 1.6 * size
 
 
 def _words(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from render import formats
 from render.drawing import Drawing
@@ -15,6 +15,8 @@ from tracer.graph import Graph
 if TYPE_CHECKING:
     from render.page import Target
     from render.steps import Storyboard
+
+_LARGEST: Final = 24.0  # points of words in charts, tables and lists
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,7 @@ class Page(Drawing):
         from render.words import words
 
         page: Drawing = replace(self, lang=lang)
+        pages = pages if self.given is None else tuple(replace(each, most=_LARGEST) for each in pages)
         page = on_page(page, pages) if pages else page
         step = Step("forward", self.caption, shows=tuple(elements(page.scene)), notes=self.speech)
         return Storyboard(page, (step,), (), title=self.heading, words=words(lang))

@@ -188,14 +188,14 @@ def test_the_bytes_held_rise_in_forward_and_come_back_to_the_gradients(run: Any)
         assert planned <= measured  # Python holds `h` until the next is there; a plan knows better
 
 
-def test_what_a_compiler_would_fuse_is_what_is_elementwise(run: Any) -> None:
+def test_what_a_compiler_fuses_is_all_that_ran(run: Any) -> None:
     variables = run("dynamic_vs_static")[2]
     operations = [name for launch in variables["launches"] for name in launch.split(" + ")]
     nodes = run("dynamic_vs_static")[0][0].nodes
     ran = [node.op for node in nodes if node.phase == "forward" and node.op not in ("randn", "detach")]
     assert [name.replace("matmul", "mm") for name in operations] == ran
-    assert variables["launches"].count("add + tanh") == 1
-    assert variables["launches"][-1] == "add + tanh + sum"
+    # As in the code that torch.compile 2.13 writes for a CPU (`torch._inductor.utils.run_and_get_code`).
+    assert variables["launches"] == ["zeros", "matmul", "matmul + add", "tanh", "matmul", "matmul + add", "tanh + sum"]
 
 
 def test_the_practice_keeps_its_losses_gradients_and_confusions(run: Any) -> None:

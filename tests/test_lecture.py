@@ -105,6 +105,45 @@ def test_neighbours_are_averaged_and_none_is_lost() -> None:
     assert charts.averaged([1.0, 2.0]) == [1.0, 2.0]
 
 
+def test_panels_share_their_scales_and_axes_have_round_numbers() -> None:
+    scene = charts.bars([charts.Series("a", [4.0, 8.0]), charts.Series("b", [2.0])], LIGHT, along="steps")
+    heights = {box.id: box.height for box in scene.boxes if box.id.startswith("bar")}
+    assert heights["bar0_1"] == pytest.approx(2 * heights["bar0_0"], abs=0.02)
+    assert heights["bar0_1"] == pytest.approx(4 * heights["bar1_0"], abs=0.02)
+    assert {"0", "2", "4", "6", "8"} <= {label.runs[0].text for label in scene.labels}
+
+
+@pytest.mark.parametrize(
+    ("most", "expected"),
+    [(2.33, [0, 1, 2]), (15528, [0, 5000, 10000, 15000]), (0.45, [0, 0.2, 0.4]), (1, [0, 0.5, 1]), (0, [0])],
+)
+def test_ticks_are_steps_of_1_2_or_5(most: float, expected: list[float]) -> None:
+    assert charts.ticks(most) == pytest.approx(expected)
+
+
+def test_a_table_names_a_row_once_marks_what_is_no_number_and_breaks_no_word() -> None:
+    scene = charts.table(["way", "value"], [["a" * 30, "nan"], ["a" * 30, "слово " * 60]], LIGHT)
+    cells = {box.id: [run for line in box.lines for run in line] for box in scene.boxes}
+    assert "".join(run.text for run in cells["cell1_0"]) == "a" * 30
+    assert len(cells["cell1_0"]) == 1
+    assert not any(run.text for run in cells["cell2_0"])
+    assert cells["cell1_1"][0].color == LIGHT.error
+    assert cells["cell2_1"][0].color == LIGHT.text
+
+
+def test_a_page_has_letters_as_large_as_there_is_room_for() -> None:
+    few, many = (charts.page(["A sentence."] * count, LIGHT) for count in (3, 11))
+    assert few.labels[0].runs[0].size > many.labels[0].runs[0].size
+    assert max(label.y for label in many.labels) < many.height
+
+
+def test_russian_numbers_have_no_comma_between_thousands() -> None:
+    part = lecture.Part("x", {}, [])
+    showings = {lang: lecture.Showing(part, (), {"peak": 15528}, lang, {}) for lang in ("en", "ru")}
+    assert showings["en"]._filled("{peak:,} of (0.03, 0.01)") == "15,528 of (0.03, 0.01)"
+    assert showings["ru"]._filled("{peak:,} of (0.03, 0.01)") == "15528 of (0.03, 0.01)"
+
+
 def test_a_matrix_says_its_counts_where_they_are() -> None:
     cells = {box.id: box for box in CHARTS["matrix"].boxes}
     assert {name: box.lines[0][0].text if box.lines else "" for name, box in cells.items()} == {

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import render
 from render import charts
 from render.lecture import Lecture, Page
+from render.scene import Label
 from tracer.graph import Graph
 
 NAME = "lecture"  # of all demos together, as one asks for them
@@ -98,10 +99,14 @@ class Showing:
         else:
             graph, options = Graph(self._sentence(figure)), render.draw(Graph(), **self.plain).options
             given = next(_MAKERS[kind] for kind in _MAKERS if kind in figure)(self, figure, options.theme)
+            given = replace(given, labels=tuple(map(self._label, given.labels)))
         heading, caption, speech = (
             self._say(each) for each in (self.part.title, figure.get("caption"), figure.get("notes"))
         )
         return Page(graph, options, given=given, heading=heading, caption=caption, speech=speech)
+
+    def _label(self, label: Label) -> Label:
+        return replace(label, runs=tuple(replace(run, text=self._spelled(run.text)) for run in label.runs))
 
     def _sentence(self, figure: Mapping[str, Any]) -> str:
         """What a told graph is called: its caption, or the title of the part."""
@@ -113,7 +118,11 @@ class Showing:
         return "" if words is None else self._filled(words[self.lang])
 
     def _filled(self, template: str) -> str:
-        return template.format_map(self.variables)
+        return self._spelled(template.format_map(self.variables))
+
+    def _spelled(self, words: str) -> str:
+        """Numbers as they are written in the language: a comma between thousands would be that of a fraction."""
+        return re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", words) if self.lang == "ru" else words
 
     def _words(self, figure: Mapping[str, Any], theme: Any) -> Any:
         return charts.page([self._filled(line) for line in figure["page"][self.lang]], theme)
