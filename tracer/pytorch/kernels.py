@@ -133,6 +133,8 @@ class KernelMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if isinstance(result, torch.Tensor) and kernel.fills and inputs:
             if kernel.views:
                 outputs = (self._table.add(result, view_of=inputs[0]),)
+            elif kernel.copies:
+                outputs = (self._table.add(result, copy_of=inputs[0], filled=True),)
             else:
                 value = self._new_id()
                 outputs = (value,)
@@ -244,10 +246,11 @@ class KernelMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
             of = kernel.view_of[0 if len(kernel.view_of) == 1 else index] if kernel.view_of else None
             base = given.get(of) if of is not None else None
             viewed = table.find(base) if isinstance(base, torch.Tensor) else None
+            copied = table.find(args[0]) if kernel.copies and args else None
             for tensor in tensors_in(returned, 2):
                 if not any(tensor is other for other in rewritten):
                     filled = None if viewed is not None else kernel.fills and index not in kernel.workspace
-                    outputs.append(table.add(tensor, view_of=viewed, filled=filled))
+                    outputs.append(table.add(tensor, view_of=viewed, copy_of=copied, filled=filled))
                     if not made:
                         self._tape.kinds[outputs[-1]] = "constant"
         outputs.extend(self._new_version(tensor, number) for tensor in rewritten)

@@ -1,7 +1,8 @@
 """Statistics of the tensors of a recording: small ones are copied aside and worked out together, large ones at once.
 
-Torch takes microseconds to say anything about a tensor, however small. So the memory of small tensors on the CPU is
-copied into a buffer (a third of a microsecond), and numpy works out a whole buffer in a few calls.
+Torch takes microseconds to say anything about a tensor, however small, and ten times as long where the program has just
+driven that part of torch out of the caches. So the memory of small tensors on the CPU is copied into a buffer (a third
+of a microsecond), and numpy works out a whole buffer in a few calls.
 """
 
 from __future__ import annotations
@@ -15,14 +16,15 @@ import numpy
 import torch
 
 from tracer.graph import DRAWABLE, Stats
-from tracer.pytorch.stats import of_few, stats
+from tracer.pytorch.stats import Moments, exactly, of_few, of_many, stats, together
 
-_BUFFER: Final = 1 << 20  # elements of a buffer
 SMALL: Final = 1 << 13  # elements; above, what numpy needs for the elements outweighs what a call costs
+_BUFFER: Final = 1 << 16  # elements of a buffer: with what is computed of them they stay in a core's cache
 _TYPES: Final = {
     torch.float32: numpy.float32, torch.float64: numpy.float64, torch.int64: numpy.int64, torch.int32: numpy.int32,
     torch.uint8: numpy.uint8, torch.int16: numpy.int16, torch.int8: numpy.int8,
 }  # fmt: skip
+_FLOATS: Final = (torch.float32, torch.float64)
 _copy: Final = ctypes.memmove
 _PLAIN: Final = (torch.Tensor, torch.nn.Parameter)
 
@@ -52,7 +54,7 @@ class Numbers:
         self.kept = max(DRAWABLE, kept)
         self._lock: threading.Lock | None = None
         self._buffers: dict[torch.dtype, _Buffer] = {}
-        self._found: dict[int, Any] = {}  # `Stats`, a row of a table with its number, or the elements
+        self._found: dict[int, Any] = {}  # `Stats`, or what they are made of: elements, moments, or a table and its row
         self._same: dict[int, int] = {}
 
     def take(self, value: int, tensor: torch.Tensor) -> None:
@@ -73,12 +75,12 @@ class Numbers:
         try:
             count = tensor.numel() if tensor.is_cpu else 0
             if not (0 < count <= SMALL and tensor.is_contiguous()):
-                self._at_once(value, tensor)
+                self._at_once(value, tensor, count)
                 return
             buffer = self._buffers.get(tensor.dtype)
             if buffer is None:
                 if tensor.dtype not in _TYPES:
-                    self._at_once(value, tensor)
+                    self._at_once(value, tensor, 0)
                     return
                 buffer = self._buffers[tensor.dtype] = _Buffer(tensor.dtype)
             used = buffer.used
@@ -90,7 +92,7 @@ class Numbers:
                 return
             _copy(buffer.address + used * buffer.itemsize, address, count * buffer.itemsize)
         except (RuntimeError, NotImplementedError):  # one without memory of its own
-            self._at_once(value, tensor)
+            self._at_once(value, tensor, 0)
             return
         buffer.values.append(value)
         buffer.starts.append(used)
@@ -100,8 +102,9 @@ class Numbers:
         """Says that `value` holds the elements of `other`, in another shape or order."""
         self._same[value] = self._same.get(other, other)
 
-    def _at_once(self, value: int, tensor: torch.Tensor) -> None:
-        found = stats(tensor, self.kept)
+    def _at_once(self, value: int, tensor: torch.Tensor, count: int) -> None:
+        found: Any = of_many(tensor) if count > max(SMALL, self.kept) and tensor.dtype in _FLOATS else None
+        found = stats(tensor, self.kept) if found is None else found
         if found is not None:
             self._found[value] = found
 
@@ -109,16 +112,14 @@ class Numbers:
         """Works out what a buffer holds."""
         if not buffer.values:
             return
-        data = buffer.data[: buffer.used]
-        table = _table(data.astype(numpy.float64), numpy.array(buffer.starts))
-        finite = numpy.isfinite(table).all(axis=1)
-        for row, (value, start, end) in enumerate(zip(buffer.values, buffer.starts, [*buffer.starts[1:], buffer.used])):
+        data, starts = buffer.data[: buffer.used], buffer.starts
+        table, certain = _table(data, numpy.array(starts))
+        ends = [*starts[1:], buffer.used]
+        for row, (value, start, end, sure) in enumerate(zip(buffer.values, starts, ends, certain.tolist())):
             if end - start <= self.kept:
                 self._found[value] = data[start:end].tolist()
-            elif finite[row]:
-                self._found[value] = (table, row)
             else:
-                self._at_once(value, torch.from_numpy(data[start:end].copy()))
+                self._found[value] = (table, row) if sure else (exactly(data[start:end]),)
         buffer.used = 0
         buffer.values.clear()
         buffer.starts.clear()
@@ -137,8 +138,10 @@ class Numbers:
             return self._shared(other, shape) if other is not None else None
         if type(found) is list:
             found = self._found[value] = of_few(found, shape)
+        elif type(found) is tuple and type(found[0]) is Moments:
+            found = self._found[value] = together(found)
         elif type(found) is tuple:
-            mean, norm, low, high, deviation, zeros = found[0][found[1]].tolist()
+            mean, deviation, low, high, norm, zeros = found[0][found[1]].tolist()
             found = self._found[value] = Stats(mean, deviation, low, high, norm, int(zeros))
         return found
 
@@ -154,18 +157,26 @@ class Numbers:
         self._found = {value: row for value, row in self._found.items() if value in kept or value in needed}
 
 
-def _table(data: Any, starts: Any) -> Any:
-    """Mean, norm, least, greatest, deviation and number of zeros of each stretch of `data`, one row each."""
+def _table(data: Any, starts: Any) -> tuple[Any, Any]:
+    """Statistics of each stretch of `data`, in double precision.
+
+    Returns:
+        Mean, deviation, least, greatest, norm and number of zeros of each stretch, one row each; and which rows are
+        sure: not those of stretches with numbers that are not finite, or whose squares are not, or that are so much
+        alike that the difference of squares has no digits left.
+    """
     counts = numpy.diff(starts, append=len(data))
     with numpy.errstate(all="ignore"):
-        mean = numpy.add.reduceat(data, starts) / counts
-        off = data - numpy.repeat(mean, counts)
-        columns = (
-            mean,
-            numpy.sqrt(numpy.add.reduceat(data * data, starts)),
-            numpy.minimum.reduceat(data, starts),
-            numpy.maximum.reduceat(data, starts),
-            numpy.sqrt(numpy.add.reduceat(off * off, starts) / counts),
-            numpy.add.reduceat((data == 0).astype(numpy.float64), starts),
-        )
-        return numpy.stack(columns, axis=1)
+        doubles = data.astype(numpy.float64)
+        mean = numpy.add.reduceat(doubles, starts) / counts
+        numpy.multiply(doubles, doubles, out=doubles)
+        squares = numpy.add.reduceat(doubles, starts)
+        variance = squares / counts - mean * mean
+        low, high = numpy.minimum.reduceat(data, starts), numpy.maximum.reduceat(data, starts)
+        zeros = numpy.searchsorted(numpy.flatnonzero(data == 0), numpy.append(starts, len(data)))
+        constant = low == high
+        variance[constant] = 0.0
+        sure = constant | ((variance > 1e-6 * mean * mean) & (squares > 1e-280))
+        sure &= numpy.isfinite(squares)
+        columns = (mean, numpy.sqrt(variance), low + 0.0, high + 0.0, numpy.sqrt(squares), numpy.diff(zeros))
+        return numpy.stack(columns, axis=1), sure

@@ -32,6 +32,7 @@ class Kernel:
             numbers.
         views: Whether that tensor shares the memory of its first argument.
         fills: Whether its results hold numbers; what `empty` leaves in memory differs from run to run.
+        copies: Whether that tensor holds the very elements of its first argument, in memory of its own or not.
         workspace: Numbers of the results that hold none, but are room for its own backward.
     """
 
@@ -47,9 +48,11 @@ class Kernel:
     plain: bool = False
     views: bool = False
     fills: bool = True
+    copies: bool = False
     workspace: tuple[int, ...] = ()
 
 
+_COPIES: Final = frozenset(("clone", "_unsafe_view"))
 _QUIET: Final = frozenset(("prim", "profiler"))
 _WORKSPACES: Final = {"mkldnn_rnn_layer": (3,), "_cudnn_rnn": (3,), "miopen_rnn": (3,)}
 _UNFILLED: Final = frozenset("empty empty_like empty_strided empty_permuted new_empty new_empty_strided".split())
@@ -91,6 +94,7 @@ def describe(func: Any) -> Kernel:
         plain=one and not written and (views or view_of == (None,)) and not random and not lists,
         views=views,
         fills=op not in _UNFILLED,
+        copies=op in _COPIES,
         workspace=_WORKSPACES.get(op, ()),
     )
 

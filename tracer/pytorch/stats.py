@@ -3,15 +3,44 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy
 import torch
 
 from tracer.graph import DRAWABLE, Nested, Stats
 
-_STRETCH: Final = 1 << 16  # elements that stay in a core's cache while they are looked at from several sides
+_STRETCH: Final = 1 << 17  # elements that stay in a core's cache while they are looked at from several sides
+_SAFE: Final = {torch.float32: (1e-28, 1e36), torch.float64: (1e-280, 1e300)}  # sums of squares that lose no digits
+_guards: Final[Any] = torch._C
+
+
+class Moments(NamedTuple):
+    """What can be said of a stretch of numbers, so that it can be said of several together.
+
+    Attributes:
+        finite: How many are finite; the following are about them, and mean nothing where there are none.
+        mean: Their mean.
+        spread: Root of the sum of their squared deviations from it.
+        norm: Root of the sum of their squares.
+        low: The least of them.
+        high: The greatest.
+        zeros: How many are 0.
+        nan: Number of those that are not a number.
+        inf: Number of infinite ones.
+    """
+
+    finite: int
+    mean: float = 0.0
+    spread: float = 0.0
+    norm: float = 0.0
+    low: float = 0.0
+    high: float = 0.0
+    zeros: int = 0
+    nan: int = 0
+    inf: int = 0
 
 
 def stats(tensor: torch.Tensor, kept: int = DRAWABLE) -> Stats | None:
@@ -26,7 +55,7 @@ def stats(tensor: torch.Tensor, kept: int = DRAWABLE) -> Stats | None:
     """
     if type(tensor) not in (torch.Tensor, torch.nn.Parameter) or tensor.is_meta:
         return None
-    with torch._C.DisableTorchFunction(), torch._C._DisableTorchDispatch(), torch._C._AutoDispatchBelowAutograd():
+    with _guards.DisableTorchFunction(), _guards._DisableTorchDispatch(), _guards._AutoDispatchBelowAutograd():
         try:
             elements = _elements(tensor)
             once = elements if elements.numel() <= kept else _once(elements)
@@ -66,66 +95,115 @@ def _stats(tensor: torch.Tensor, kept: int) -> Stats:
         return of_few(tensor.reshape(-1).tolist(), tuple(tensor.shape))
     if tensor.is_complex():
         tensor = tensor.abs()
-    if not tensor.is_floating_point():
-        tensor = tensor.to(torch.float64)
-    elif tensor.element_size() < 4:
-        tensor = tensor.to(torch.float32)
-    if tensor.device.type == "cpu" and tensor.is_contiguous():
-        found = _of_many(tensor.detach().numpy().reshape(-1))
-        if found is not None:
-            return found
-    return _elsewhere(tensor)
+    return together([_moments(part) for part in torch.split(tensor.detach().reshape(-1), _STRETCH)])
 
 
-def _of_many(numbers: Any) -> Stats | None:
-    """The same for many numbers on the CPU, a stretch at a time that stays in the cache; None where one is not finite.
+def _as_stored(tensor: torch.Tensor) -> list[int]:
+    """The dimensions of a tensor in the order in which they lie in memory, which says nothing to statistics."""
+    return sorted(range(tensor.dim()), key=tensor.stride().__getitem__, reverse=True)
 
-    The deviation is `sqrt(E[x**2] - mean**2)`; where the mean is so large that the difference would lose digits, the
-    mean is taken off first.
+
+def _moments(part: torch.Tensor) -> Moments:
+    """What can be said of a stretch of numbers of any real type, on any device."""
+    if not part.is_cpu:
+        return _elsewhere(part)
+    if not part.is_floating_point():
+        part = part.to(torch.float64)
+    elif part.element_size() < 4:
+        part = part.to(torch.float32)
+    return _of_stretch(part)
+
+
+def of_many(tensor: torch.Tensor) -> tuple[Moments, ...] | None:
+    """The same for many numbers in single or double precision on the CPU, to be put `together` later.
+
+    Returns:
+        None for a tensor whose elements are not together in memory.
     """
-    total = squares = 0.0
-    zeros, lows, highs = 0, [], []
-    stretches = [numbers[start : start + _STRETCH] for start in range(0, len(numbers), _STRETCH)]
-    for part in stretches:
-        shared = torch.from_numpy(part)
-        total += float(shared.sum())
-        squares += float(torch.dot(shared, shared))
-        low, high = part.min(), part.max()
-        zeros += int(numpy.count_nonzero(part == 0)) if low <= 0 <= high else 0
-        lows.append(float(low))
-        highs.append(float(high))
-    if not (math.isfinite(squares) and math.isfinite(total)):
-        return None
-    mean, variance = total / len(numbers), squares / len(numbers) - (total / len(numbers)) ** 2
-    if variance <= 0.1 * mean * mean:
-        variance = math.fsum(float(numpy.square(part - mean, dtype=numpy.float64).sum()) for part in stretches)
-        variance /= len(numbers)
-    return Stats(mean, math.sqrt(variance), min(lows), max(highs), math.sqrt(squares), zeros)
+    with _guards.DisableTorchFunction(), _guards._DisableTorchDispatch(), _guards._AutoDispatchBelowAutograd():
+        if not tensor.is_contiguous():
+            tensor = tensor.permute(_as_stored(tensor))
+            if not tensor.is_contiguous():
+                return None
+        row = tensor.detach().view(-1)
+        return (_of_stretch(row),) if len(row) <= _STRETCH else tuple(map(_of_stretch, torch.split(row, _STRETCH)))
 
 
-def _elsewhere(tensor: torch.Tensor) -> Stats:
-    """The same by torch's own calls: for other devices, and for numbers that are not all finite."""
-    norm = float(torch.linalg.vector_norm(tensor))
-    nan = inf = 0
-    if not math.isfinite(norm):
-        nan, inf = int(tensor.isnan().sum()), int(tensor.isinf().sum())
-        tensor = tensor[tensor.isfinite()].to(torch.float64)
-        if tensor.numel() == 0:
-            return Stats(nan=nan, inf=inf)
-        norm = float(torch.linalg.vector_norm(tensor))
-    mean = float(tensor.mean())
-    low, high = float(tensor.amin()), float(tensor.amax())
-    zeros = tensor.numel() - int(tensor.count_nonzero()) if low <= 0 <= high else 0
-    return Stats(mean, _deviation(tensor, mean, norm), low, high, norm, zeros, nan, inf)
+def _of_stretch(part: torch.Tensor) -> Moments:
+    """The same for single or double precision on the CPU: each look at the numbers is a pass over a cache.
+
+    The passes are few, and mostly of one kind: between two kernels of the program's, code is as cold as numbers are.
+    The deviation is `sqrt(E[x**2] - mean**2)`; where that would lose digits, the mean is taken off first. Where a
+    square leaves the range of the type, or a number is not finite, `exactly` looks again.
+    """
+    count = len(part)
+    total, low, high = part.sum().item(), part.amin().item(), part.amax().item()
+    squares = torch.dot(part, part).item()
+    if low == high:
+        return Moments(count, low, 0.0, abs(low) * math.sqrt(count), low, high, 0 if low else count)
+    least, most = _SAFE[part.dtype]
+    if not least < squares < most:
+        return exactly(part.numpy())
+    mean = total / count
+    spread = squares - total * mean
+    if spread <= 0.1 * total * mean:
+        off = part - mean
+        spread = max(0.0, torch.dot(off, off).item() - off.sum().item() ** 2 / count)
+    zeros = int(numpy.count_nonzero(part.numpy() == 0)) if low <= 0 <= high else 0
+    return Moments(count, mean, math.sqrt(spread), math.sqrt(squares), low, high, zeros)
 
 
-def _deviation(tensor: torch.Tensor, mean: float, norm: float) -> float:
-    """The standard deviation as in `_of_many` (`torch.std` takes fifty times as long)."""
-    count = tensor.numel()
-    variance = norm * norm / count - mean * mean
-    if variance > 0.1 * mean * mean:
-        return math.sqrt(variance)
-    return float(torch.linalg.vector_norm(tensor - mean)) / math.sqrt(count)
+def exactly(numbers: Any) -> Moments:
+    """The same in double precision and with scaled squares: for numbers that are tiny, huge or not finite."""
+    numbers = numbers.astype(numpy.float64)
+    finite = numbers[numpy.isfinite(numbers)]
+    nan = int(numpy.isnan(numbers).sum())
+    inf, count = len(numbers) - len(finite) - nan, len(finite)
+    if not count:
+        return Moments(0, nan=nan, inf=inf)
+    low, high = float(finite.min()), float(finite.max())
+    scale = max(-low, high) or 1.0
+    scaled = finite / scale
+    mean, zeros = float(scaled.mean()), int(numpy.count_nonzero(finite == 0))
+    spread, norm = (scale * math.sqrt(numpy.square(each).sum()) for each in (scaled - mean, scaled))
+    return Moments(count, scale * mean, spread, norm, low, high, zeros, nan, inf)
+
+
+def _elsewhere(part: torch.Tensor) -> Moments:
+    """The same on another device: no number but the results comes over."""
+    part = part.to(torch.float32 if part.device.type == "mps" else torch.float64)
+    finite = part[part.isfinite()]
+    nan = int(part.isnan().sum())
+    inf, count = len(part) - len(finite) - nan, len(finite)
+    if count == 0:
+        return Moments(0, nan=nan, inf=inf)
+    mean, zeros = float(finite.mean()), count - int(finite.count_nonzero())
+    spread, norm = (float(torch.linalg.vector_norm(each)) for each in (finite - mean, finite))
+    return Moments(count, mean, spread, norm, float(finite.min()), float(finite.max()), zeros, nan, inf)
+
+
+def together(parts: Sequence[Moments]) -> Stats:
+    """The statistics of several stretches as one (Chan, Golub, LeVeque: Updating Formulae, 1979)."""
+    if len(parts) == 1 and parts[0].finite:
+        count, mean, spread, norm, low, high, zeros, nan, inf = parts[0]
+        return Stats(mean, spread / math.sqrt(count), low + 0.0, high + 0.0, norm, zeros, nan, inf)  # +0.0: not -0.0
+    nan, inf = sum(part.nan for part in parts), sum(part.inf for part in parts)
+    parts = [part for part in parts if part.finite]
+    if not parts:
+        return Stats(nan=nan, inf=inf)
+    count = sum(part.finite for part in parts)
+    mean = math.fsum(part.mean * (part.finite / count) for part in parts)
+    between = [math.sqrt(part.finite) * (part.mean - mean) for part in parts]
+    return Stats(
+        mean=mean,
+        std=math.hypot(*[part.spread for part in parts], *between) / math.sqrt(count),
+        min=min(part.low for part in parts) + 0.0,
+        max=max(part.high for part in parts) + 0.0,
+        norm=math.hypot(*[part.norm for part in parts]),
+        zeros=sum(part.zeros for part in parts),
+        nan=nan,
+        inf=inf,
+    )
 
 
 def of_few(numbers: list[float], shape: tuple[int, ...]) -> Stats:
@@ -144,7 +222,7 @@ def of_few(numbers: list[float], shape: tuple[int, ...]) -> Stats:
         total = math.fsum(numbers)
     mean = total / len(numbers)
     std = math.hypot(*[number - mean for number in numbers]) / math.sqrt(len(numbers))
-    low, high = float(min(numbers)), float(max(numbers))
+    low, high = min(numbers) + 0.0, max(numbers) + 0.0
     return Stats(mean, std, low, high, math.hypot(*numbers), numbers.count(0), nan, inf, value)
 
 

@@ -134,6 +134,7 @@ class TensorTable:
         *,
         view_of: int | None = None,
         version_of: int | None = None,
+        copy_of: int | None = None,
         filled: bool | None = None,
         unseen: bool = False,
     ) -> int:
@@ -143,6 +144,7 @@ class TensorTable:
             tensor: The tensor.
             view_of: As for `tracer.graph.Value`.
             version_of: As for `tracer.graph.Value`.
+            copy_of: A value with the very same elements.
             filled: Whether its memory holds numbers yet: what an `empty` left there differs from run to run. None for
                 a tensor on memory that is known already (a view, a parameter made of a tensor).
             unseen: Whether no kernel made it.
@@ -156,8 +158,9 @@ class TensorTable:
         if view_of is not None:
             tape.view_of[value] = view_of
         if self._is_filled(tensor, filled):
-            if version_of is None and view_of is not None and self._shows_the_same(tensor, view_of):
-                self._numbers.share(value, view_of)
+            alike = copy_of if version_of is not None or view_of is None else view_of
+            if alike is not None and self._shows_the_same(tensor, alike):
+                self._numbers.share(value, alike)
             else:
                 self._numbers.take(value, tensor)
         if unseen:
@@ -176,7 +179,7 @@ class TensorTable:
         return filled
 
     def _shows_the_same(self, view: torch.Tensor, base: int) -> bool:
-        """Whether a view holds all the elements of its base in another shape or order, so that they are alike."""
+        """Whether a view or a copy holds all elements of its base in another shape or order, so that they are alike."""
         shape, dtype, _ = self._tape.facts[base]
         count, kept = math.prod(shape), self._numbers.kept
         try:
