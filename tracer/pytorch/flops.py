@@ -80,11 +80,11 @@ def _bytes(operands: Sequence[ValueDraft], results: Sequence[ValueDraft], first:
     written = [value for value in results if value.view_of is None or value.version_of is not None]
     if results and not written:
         return 0
-    read = {value.id: value for value in operands}
-    if any(value.version_of is not None for value in written):  # in place: other views of that memory follow
-        read = {first[value.id].id: value for value in reversed(operands)}
+    if [value for value in written if value.version_of is not None]:  # in place: other views of that memory follow
+        operands = list({first[value.id].id: value for value in reversed(operands)}.values())
         written = list({first[value.id].id: value for value in reversed(written)}.values())
-    return sum([value.nbytes for value in read.values()]) + sum([value.nbytes for value in written])
+    read = {value.id: value.nbytes for value in operands}
+    return sum(read.values()) + sum([value.nbytes for value in written])
 
 
 def _flops(node: NodeDraft, operands: Sequence[ValueDraft], results: Sequence[ValueDraft]) -> int:

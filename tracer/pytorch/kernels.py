@@ -57,6 +57,7 @@ class KernelMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._new_id = backend.tape.new_id
         self._note = backend.tape.events.append
         self._facts = backend.tape.facts
+        self._view_of = backend.tape.view_of
         self._table = backend.table
         self._take = backend.numbers.take
         self._taken = backend.from_gradient
@@ -131,20 +132,23 @@ class KernelMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
             raise
         outputs: tuple[int, ...]
         if isinstance(result, torch.Tensor) and kernel.fills and inputs:
+            value = self._new_id()
+            outputs = (value,)
+            key = storage_key(result)
+            self._facts[value] = (shape_of(result), result.dtype, device_of(result))
+            entries[id(result)] = (weakref.ref(result), value, writes.get(key, 0) if writes else 0, key)
             if kernel.views:
-                outputs = (self._table.add(result, view_of=inputs[0]),)
-            elif kernel.copies:
-                outputs = (self._table.add(result, copy_of=inputs[0], filled=True),)
+                self._view_of[value] = inputs[0]
+            if type(result) is FakeTensor or result.is_meta:
+                pass  # it has no numbers
+            elif kernel.views or kernel.copies:
+                self._table.look_at_alike(value, result, inputs[0], key)
             else:
-                value = self._new_id()
-                outputs = (value,)
-                key = storage_key(result)
-                self._facts[value] = (shape_of(result), result.dtype, device_of(result))
-                entries[id(result)] = (weakref.ref(result), value, writes.get(key, 0) if writes else 0, key)
                 self._take(value, result)
         else:
             outputs = self._results(kernel, number, args, {}, result, bool(inputs))
-        self._note((KERNEL, number, kernel, scope, sequence, phase, inputs, outputs, arguments, None, function, None))
+        read = tuple(inputs)  # which the garbage collector need not look at
+        self._note((KERNEL, number, kernel, scope, sequence, phase, read, outputs, arguments, None, function, None))
         return result
 
     def _number(self, function: Any) -> tuple[int, int]:

@@ -158,15 +158,22 @@ class TensorTable:
         if view_of is not None:
             tape.view_of[value] = view_of
         if self._is_filled(tensor, filled):
-            alike = copy_of if version_of is not None or view_of is None else view_of
-            if alike is not None and self._shows_the_same(tensor, alike):
-                self._numbers.share(value, alike)
-            else:
-                self._numbers.take(value, tensor)
+            self._look(value, tensor, copy_of if version_of is not None or view_of is None else view_of)
         if unseen:
             self._keeper.value(value, tensor)
         self.bind(tensor, value)
         return value
+
+    def look_at_alike(self, value: int, tensor: torch.Tensor, other: int, key: int | None) -> None:
+        """Notes the numbers of a view or copy of `other` that lies on the storage `key`."""
+        if key not in self._unfilled:
+            self._look(value, tensor, other)
+
+    def _look(self, value: int, tensor: torch.Tensor, alike: int | None) -> None:
+        if alike is not None and self._shows_the_same(tensor, alike):
+            self._numbers.share(value, alike)
+        else:
+            self._numbers.take(value, tensor)
 
     def _is_filled(self, tensor: torch.Tensor, filled: bool | None) -> bool:
         key = storage_key(tensor)

@@ -72,7 +72,7 @@ class Transcript:
         self._counts: dict[Any, int] = {}
         self._firsts = [segment.first for segment in self._builder.segments]
         self._tuples: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())  # the last two that were made
-        self._plain_calls: dict[int, str] = {}
+        self._spellings: dict[Any, tuple[str, Mapping[str, Any]]] = {}
         self._attrs: dict[tuple[str, str], Mapping[str, Any]] = {}
         self._attrs_with: dict[tuple[int, str], Mapping[str, Any]] = {}
         self._last = 0
@@ -165,8 +165,10 @@ class Transcript:
         outputs: tuple[int, ...], arguments: Any, keywords: Mapping[str, Any] | None, function: Any, error: str | None,
     ) -> None:  # fmt: skip
         self._last = number
+        known = self._builder.values
         for value in inputs:
-            self._value(value)
+            if value not in known:
+                self._value(value)
         forward = None
         if phase == "backward":
             scope, forward = self._place(function)
@@ -180,21 +182,30 @@ class Transcript:
         if scope in self._kernels:
             self._kernels[scope].append(node)
         for value in outputs:
-            self._value(value)
-        self._own(node, sequence)
+            if value not in known:
+                self._value(value)
+        if sequence > self._sequence.get(sequence // APART, 0):
+            self._own(node, sequence)
 
     def _spelled(
         self, kernel: Kernel, tensors: int, arguments: Any, keywords: Mapping[str, Any] | None
     ) -> tuple[str, Mapping[str, Any]]:
-        """The call of a kernel as text, and what is kept of its arguments; once for equal calls, which are many."""
-        given, named = (arguments if arguments is not None else (TENSOR,) * tensors), keywords or {}
-        call = self._plain_calls.get(tensors) if arguments is None and not named else write(given, named)
-        if call is None:
-            call = self._plain_calls[tensors] = write(given, named)
-        attrs = self._attrs.get((kernel.target, call))
-        if attrs is None:
-            attrs = self._attrs[kernel.target, call] = attributes(kernel, given, named)
-        return call, attrs
+        """The call of a kernel as text, and what is kept of its arguments; once for equal calls, which are many.
+
+        Calls are equal if Python spells them alike: to compare the arguments is not enough, for 1 == 1.0 == True.
+        """
+        key = (id(kernel), tensors if arguments is None else repr(arguments)) if not keywords else None
+        found = self._spellings.get(key)
+        if found is None:
+            given, named = (arguments if arguments is not None else (TENSOR,) * tensors), keywords or {}
+            call = write(given, named)
+            attrs = self._attrs.get((kernel.target, call))
+            if attrs is None:
+                attrs = self._attrs[kernel.target, call] = attributes(kernel, given, named)
+            found = call, attrs
+            if key is not None:
+                self._spellings[key] = found
+        return found
 
     def _shared(self, values: Sequence[int]) -> tuple[int, ...]:
         """One tuple for a call and its kernel, which mostly read and make the same."""
@@ -206,14 +217,12 @@ class Transcript:
         return found
 
     def _own(self, node: NodeDraft, sequence: int) -> None:
-        """Where an autograd function was made just before a kernel ran, it is the kernel's, whose result needs it."""
-        thread = sequence // APART
-        if sequence > self._sequence.get(thread, 0):
-            self._sequence[thread] = sequence
-            self._by_sequence[sequence - 1] = node
-            for output in node.outputs[:1]:
-                self._value(output).requires_grad = True
-            self._note_function(node, sequence - 1)
+        """An autograd function that was made just before a kernel ran is the kernel's, whose result needs it."""
+        self._sequence[sequence // APART] = sequence
+        self._by_sequence[sequence - 1] = node
+        for output in node.outputs[:1]:
+            self._value(output).requires_grad = True
+        self._note_function(node, sequence - 1)
 
     def _note_function(self, node: NodeDraft, sequence: int) -> None:
         name = self._tape.grad_fns.get(sequence)
@@ -270,14 +279,14 @@ class Transcript:
         for sequence in range(since, until):
             self._by_sequence.setdefault(sequence, kernels[-1])
         if call.naming is not None:
-            self._results.give([self._value(value) for value in outputs], *call.naming)
+            known = self._builder.values
+            self._results.give([known.get(value) or self._value(value) for value in outputs], *call.naming)
 
     def _describe(self, call: Call, scope: ScopeDraft, kernels: list[NodeDraft]) -> None:
         scope.parent = call.parent
-        scope.name = call.name or short_name(call.func)
-        scope.type = call.name or _qualified(call.func)
+        own, short, full = _named(call.func)
+        scope.name, scope.type = call.name or short, call.name or full
         scope.attrs = call.attrs if call.attrs is not None else kernels[0].attrs if kernels else {}
-        own = getattr(call.func, "__name__", "")
         if "other" in scope.attrs and own in _REFLECTED:
             scope.attrs = {"self": scope.attrs["other"]}  # 1 - x: the number is the first operand
         if call.site is None:
@@ -335,5 +344,6 @@ class Transcript:
 
 
 @functools.cache
-def _qualified(func: Any) -> str:
-    return qualified(func)
+def _named(func: Any) -> tuple[str, str, str]:
+    """A function's own name, that in a picture, and the dotted one."""
+    return getattr(func, "__name__", ""), short_name(func), qualified(func)
