@@ -27,8 +27,8 @@ from render.views.subgraph import note
 from tracer.graph import Graph, Scope
 
 LOOP: Final = "loop"  # what an operation is called that stands for all turns of one
-_FEWER: Final = 0.8  # boxes of one try to those of the one before
-_FILLED: Final = 0.2  # of as many of the smallest boxes as there is room for come onto a page
+_FEWER: Final = 0.88  # boxes of one try to those of the one before
+_FEW: Final = 24  # from so many on one box less is tried
 _BETTER: Final = 1.2  # how much larger the text must be for the figure to be turned
 _RANK_GAP, _BOX_GAP = 24.0, 16.0  # free beside a box, along and across the flow: less than layout ever leaves
 _LEAST: Final = 40.0  # sides of the smallest box there is, with some of the room around it
@@ -119,7 +119,7 @@ def _turned(drawing: Drawing, target: Target) -> list[Drawing]:
 
 def _ladder(drawing: Drawing, target: Target) -> Iterator[Drawing]:
     """What can be drawn of the graph, from the most detail to the least, but for what has too many operations."""
-    for view in _views(drawing, _most(target)):
+    for view in _views(drawing):
         smaller = replace(drawing, drawn=view)
         if len(view.nodes) <= _most(target):
             ways = list(_trimmed(smaller))
@@ -134,14 +134,10 @@ def _most(target: Target) -> float:
     return _FULL * width * height / (_LEAST * _LEAST)
 
 
-def _views(drawing: Drawing, most: float) -> Iterator[Graph]:
+def _views(drawing: Drawing) -> Iterator[Graph]:
     """The graph whole, with what repeats drawn once, then with more and more modules closed, and loops last.
 
     Where the user said what is to be drawn, that alone.
-
-    Args:
-        drawing: A graph with the user's options.
-        most: Operations that can be drawn.
     """
     whole = _whole(drawing)
     yield whole
@@ -152,18 +148,18 @@ def _views(drawing: Drawing, most: float) -> Iterator[Graph]:
         yield once
     items = drawing.options.items("data")
     made = opened(drawing.graph if "backward" in items else phase(drawing.graph))
-    for closed in closings(made, _counts(count_boxes(made), most), count_boxes(whole)):
+    for closed in closings(made, _counts(count_boxes(made)), count_boxes(whole)):
         yield closed if "views" in items else skip(closed)
     looped = _loops_closed(once)
     if looped is not once:
         yield looped
 
 
-def _counts(whole: int, most: float) -> Iterator[int]:
-    """How many boxes to try: ever fewer, one by one once so few may fit."""
+def _counts(whole: int) -> Iterator[int]:
+    """How many boxes to try: ever fewer, one by one where each can be seen."""
     count = whole
     while count > 1:
-        count = min(count - 1, max(int(_FEWER * count), int(_FILLED * most)))
+        count = count - 1 if count <= _FEW else int(_FEWER * count)
         yield count
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from render import text
@@ -13,8 +13,11 @@ from render.views import register
 from render.views.closing import close
 from render.views.collapse import collapse
 from render.views.fold import alike_once
+from render.views.fold import told as fold_told
+from render.views.merging import alike, turns
 from render.views.prune import prune, prune_but_factories
 from render.views.roll import roll
+from render.views.roll import told as roll_told
 from render.views.subgraph import note
 from tracer.graph import Graph, Scope
 
@@ -44,20 +47,28 @@ def auto(graph: Graph, *, boxes: int = MAX_BOXES, every: bool = False) -> Graph:
     if before <= boxes:
         return whole
     made = opened(graph, every=every)
-    return next(closings(made, (boxes,), before), None) or prune(made)
+    return next(closings(made, (boxes,), before), None) or _told(prune(made))
 
 
 def opened(graph: Graph, *, every: bool = False) -> Graph:
     """The graph with all modules open, what repeats drawn once unless every turn is wanted, factories still in it."""
     made = prune_but_factories(collapse(graph))
-    return made if every else alike_once(roll(made))
+    return made if every else replace(alike_once(roll(made)), meta=graph.meta)  # what is said of it depends on the rest
+
+
+def _told(graph: Graph) -> Graph:
+    """The graph with a note on what is drawn once of what is still to be seen."""
+    once = [scope for scope in graph.scopes if turns(scope) > 1]
+    copies = [scope for scope in once if alike(scope)]
+    found = graph if len(copies) == len(once) else note(graph, roll_told(len(once) - len(copies)))
+    return note(found, fold_told(graph, copies)) if copies else found
 
 
 def closings(graph: Graph, budgets: Iterable[int], before: int) -> Iterator[Graph]:
     """The graph with so many modules closed that it comes within each budget of boxes; what comes twice is left out.
 
     Args:
-        graph: As `opened` gives it.
+        graph: As `opened` gives it, without notes on what repeats.
         budgets: How many boxes there may be, about; from the most to the fewest.
         before: Boxes before anything was closed or drawn once.
     """
@@ -76,7 +87,7 @@ def closings(graph: Graph, budgets: Iterable[int], before: int) -> Iterator[Grap
             modules = f"{text.count(number)} module{'' if number == 1 else 's'}"
             drawn = f"to draw {text.count(least)} boxes instead of {text.count(before)}"
             more = f"--level function opens all, --view auto:boxes={2 * boxes} more"
-            yield note(closed, f"closed {modules} {drawn}; {more}")
+            yield note(_told(closed), f"closed {modules} {drawn}; {more}")
 
 
 def count_boxes(graph: Graph) -> int:

@@ -56,11 +56,14 @@ def alike_once(graph: Graph, least: int = 2) -> Graph:
 
     folded = merged(graph, Likeness(_node, _scope, _where), is_alike, carries=False)
     once = drawn_once(graph, folded)
-    if not once:
-        return graph
-    told = dict.fromkeys(map(_told, _largest(folded, once)))
-    more = f" and {len(once) - len(told)} more" if len(once) > len(told) else ""
-    return note(folded, f"what is alike is drawn once, with the numbers of the last: {', '.join(told)}{more}")
+    return note(folded, told(folded, once)) if once else graph
+
+
+def told(graph: Graph, once: Sequence[Scope]) -> str:
+    """What is said of modules that are drawn once: the names of the largest few."""
+    names = dict.fromkeys(map(_told, _largest(graph, once)))
+    more = f" and {len(once) - len(names)} more" if len(once) > len(names) else ""
+    return f"what is alike is drawn once, with the numbers of the last: {', '.join(names)}{more}"
 
 
 MAX_NAMES: Final = 3  # in a note

@@ -37,8 +37,13 @@ def roll(graph: Graph, *, turns: int = 2) -> Graph:
 
     rolled = merged(graph, SAME_LINES, is_loop, carries=True)
     number = len(drawn_once(graph, rolled))
+    return note(rolled, told(number)) if number else graph
+
+
+def told(number: int) -> str:
+    """What is said of so many loops."""
     loops = f"{text.count(number)} loops are" if number > 1 else "a loop is"
-    return note(rolled, f"{loops} drawn once, with the numbers of the last turn") if number else graph
+    return f"{loops} drawn once, with the numbers of the last turn"
 
 
 def _node(graph: Graph, node: Node) -> Hashable:
