@@ -6,6 +6,7 @@ what repeats drawn once, small things left out, modules closed.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final
@@ -30,6 +31,8 @@ LOOP: Final = "loop"  # what an operation is called that stands for all turns of
 _FEWER: Final = 0.88  # boxes of one try to those of the one before
 _FEW: Final = 24  # from so many on one box less is tried
 _BETTER: Final = 1.2  # how much larger the text must be for the figure to be turned
+_BREAK: Final = 0.12  # of the size of text is what a break counts for
+_HIGH: Final = 0.25  # power of the height that counts, where a page is as high as the figure needs
 _RANK_GAP, _BOX_GAP = 24.0, 16.0  # free beside a box, along and across the flow: less than layout ever leaves
 _LEAST: Final = 40.0  # sides of the smallest box there is, with some of the room around it
 _ITEMS: Final = {  # what is left out one after the other, and what it is called
@@ -69,7 +72,12 @@ def best(drawing: Drawing, target: Target) -> Drawing | None:
     rivals = [each for each in _turned(drawing, target) if smallest(each.scene) >= target.least]
     if not rivals:
         return None
-    return max(rivals, key=lambda each: smallest(each.scene) * (_BETTER if each is rivals[0] else 1.0))
+    return max(rivals, key=lambda each: _reads(each.scene) * (_BETTER if each is rivals[0] else 1.0))
+
+
+def _reads(scene: Scene) -> float:
+    """How well a figure reads: by the size of its text, and worse with each row that it is broken into, and if high."""
+    return smallest(scene) / (1 + _BREAK * (scene.rows - 1)) / math.pow(max(1.0, scene.height), _HIGH)
 
 
 def detailed(drawing: Drawing) -> Drawing:

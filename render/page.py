@@ -24,6 +24,7 @@ RAISED: Final = 0.75  # of the least size that text has before it is raised; box
 _LITTLE: Final = 0.88  # the same where a figure has a page to itself
 _FINE: Final = 10_000  # steps of a scale in one: a size that is just met is met after rounding, too
 _LARGER: Final = 1.4  # times as large must text get for a figure that can be read to be broken into more rows
+_TALL: Final = 0.95  # of a box may be taken by its lines: more would touch its outline
 _COVERED: Final = 1.8  # times a page may be covered by a scene whose rows come onto it, for these are not all as high
 _ROUNDS: Final = 12  # of scaling down until what stands under the figure has its place too
 
@@ -201,7 +202,7 @@ def _on_page(placed: Scene, target: Target, dress: Callable[[Scene], Scene]) -> 
 def smallest(scene: Scene) -> float:
     """Points of the smallest text in a scene, as printed; infinite where there is none."""
     sizes = (size for run in runs(scene) for size in (run.size, run.subscript_size) if size)
-    return min(sizes, default=math.inf) / POINT
+    return round(min(sizes, default=math.inf) / POINT, 6)
 
 
 def runs(scene: Scene) -> Iterator[Text]:
@@ -328,4 +329,4 @@ def _holds(box: Box, lines: tuple[tuple[Text, ...], ...]) -> bool:
         return lines == box.lines
     border = 2 * inner(box) if box.double else 0.0
     high = sum(1.16 * max(run.size for run in line) for line in lines if line)  # as lines of Arial stand by themselves
-    return 1.03 * widest <= box.width - 8 - border and high <= box.height - border
+    return 1.03 * widest <= box.width - 8 - border and high <= _TALL * box.height - border

@@ -173,6 +173,7 @@ class Scene:
         swatches: The samples of paint in the legend, already placed.
         direction: The way values flow.
         wrap: Whether layout may break what is long and narrow into columns.
+        rows: Rows, or columns, that it was broken into to come onto a page.
         background: Six-digit hex colour, or empty for none.
         font: CSS font family list.
         width: Of the picture, set by layout.
@@ -188,6 +189,7 @@ class Scene:
     swatches: tuple[Box, ...] = ()
     direction: Direction = "LR"
     wrap: bool = False
+    rows: int = 1
     background: str = "#ffffff"
     font: str = "Arial, Helvetica, 'Liberation Sans', sans-serif"
     width: float = 0.0

@@ -102,7 +102,11 @@ def _cuts(scene: Scene) -> Iterator[Cut]:
     groups = [box for box in scene.boxes if box.kind == "group"]
     if scene.direction == "TB":  # a title stands at the head of its group
         spans += [(group.x - 3, group.x + HEAD_ROOM) for group in groups if group.lines]
+    made = {edge.head for edge in scene.edges if edge.kind == "value"}
+    first = min((box.x for box in scene.boxes if box.id in made), default=0.0)
     for left, right in _gaps(spans):
+        if right <= first:  # inputs alone are no row
+            continue
         found = []
         near = [
             piece for piece in parts if min(piece[0][0], piece[3][0]) <= right and max(piece[0][0], piece[3][0]) >= left
@@ -205,7 +209,7 @@ class _Broken:
             along, aside = _reach(self.scene, edge)
             points.append((edge.label_at[0] + along, edge.label_at[1] + aside))
         width, height = (_2(max(point[axis] for point in points) + MARGIN) for axis in (0, 1))
-        return replace(self.scene, boxes=tuple(boxes), edges=edges, width=width, height=height)
+        return replace(self.scene, boxes=tuple(boxes), edges=edges, width=width, height=height, rows=len(self.rows))
 
     def _crossing(self, cut: float) -> list[float]:
         found: list[float] = []
