@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from render.layout.outline import STACK
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -199,10 +201,19 @@ def _set_ports(plan: Plan, ends: dict[int, tuple[int, int]], keys: dict[int, Key
         lanes[tail] = max(lanes.get(tail, 0), keys[index].lane + 1)
     for head, indices in arriving.items():
         indices.sort(key=lambda index: (plan.scene.edges[index].order, index))
+        behind = _behind(plan, head, len(indices))
         for place, index in enumerate(indices):
-            plan.entering[head, keys[index]] = spread(place, len(indices), plan.breadth[head])
+            plan.entering[head, keys[index]] = spread(place, len(indices), plan.breadth[head] - behind) + behind / 2
     for index, (tail, _) in ends.items():
-        plan.leaving[tail, keys[index]] = spread(keys[index].lane, lanes[tail], plan.breadth[tail])
+        behind = _behind(plan, tail, lanes[tail])
+        plan.leaving[tail, keys[index]] = (
+            spread(keys[index].lane, lanes[tail], plan.breadth[tail] - behind) - behind / 2
+        )
+
+
+def _behind(plan: Plan, box: int, lines: int) -> float:
+    """How much of a side several lines must keep clear of: a stack has its front at one end, its rear at the other."""
+    return STACK if lines > 1 and plan.scene.boxes[box].stacked else 0.0
 
 
 def _thread(plan: Plan, key: Key, tail: int, head: int, label: Text | None, twin: bool) -> tuple[Hop, ...]:
