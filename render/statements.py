@@ -87,9 +87,13 @@ class Statements:
         return f"{name} [{text.clean(str(node.attrs.get('type', '')))}]"
 
     def name(self, value_id: int) -> str:
-        """The author's name for a tensor, its number where it is a constant, else `%` and its id."""
+        """The author's name for a tensor, its number where it is a constant, else `%` and its id; shortened."""
+        return text.elide(self.whole_name(value_id))
+
+    def whole_name(self, value_id: int) -> str:
+        """The same, however long it is."""
         number = self._words.constant(value_id)
-        return text.elide(self._words.names.get(value_id, f"%{value_id}" if number is None else text.number(number)))
+        return self._words.names.get(value_id, f"%{value_id}" if number is None else text.number(number))
 
     def value(self, value: Value, lead: str = "") -> str:
         """Name, shape or number, and gradient of a tensor, after `lead`."""

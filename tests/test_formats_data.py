@@ -57,6 +57,13 @@ def test_csv_says_what_an_operation_read_and_made() -> None:
     assert rows(rnn_cell())[-1]["source"] == "cell.py:10"
 
 
+def test_csv_has_whole_names() -> None:
+    sketch = Sketch()
+    name = "encoder.layers.0.self_attn.out_proj.weight"
+    sketch.node("relu", [sketch.value(name, (2,), kind="parameter")], [sketch.value()])
+    assert rows(sketch.graph())[0]["inputs"] == name
+
+
 def test_csv_gives_a_spreadsheet_no_formulas() -> None:
     hostile = [cell for row in rows(GRAPHS["hostile"]()) for cell in row.values()]
     sketch = Sketch()
@@ -75,6 +82,7 @@ def test_csv_gives_a_spreadsheet_no_formulas() -> None:
 @every_graph
 def test_scene_has_every_box_and_every_arrow_where_it_is_drawn(build: Callable[[], Graph]) -> None:
     drawn, found = render.picture(build()), scene(build())
+    assert found.keys() == {"width", "height", "boxes", "edges"}
     assert (found["width"], found["height"]) == (drawn.width, drawn.height)
     assert [box["id"] for box in found["boxes"]] == [box.id for box in drawn.boxes]
     assert all(box.keys() == {"id", "kind", "x", "y", "w", "h", "label"} for box in found["boxes"])

@@ -24,9 +24,9 @@ _STEPS: Final = 12  # straight pieces that stand for one curved one
 def write(drawing: Drawing) -> str:
     """The placed scene, in pixels of 1/96 inch from the top left; curves are sampled to points."""
     scene = drawing.scene
+    said = {"title": drawing.options.title, "caption": drawing.options.caption}
     document = {
-        "title": scene.name,
-        "caption": drawing.options.caption,
+        **{key: words for key, words in said.items() if words},
         "width": scene.width,
         "height": scene.height,
         "boxes": [_box(box) for box in scene.boxes],
