@@ -211,3 +211,16 @@ def test_the_exception_is_the_programs_own(program: Any) -> None:
         error = caught.value
         found.append((type(error), str(error), error.args, error.__cause__, error.__context__))
     assert found[0] == found[1]
+
+
+class SpeechlessError(Exception):
+    def __str__(self) -> str:
+        raise ValueError("no words")
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), SpeechlessError()], ids=repr)
+def test_an_exception_without_a_message_is_its_class_alone(error: BaseException) -> None:
+    with pytest.raises(type(error)), tracer.record() as run:
+        torch.ones(2) + 1
+        raise error
+    assert run.graph.meta["error"] == type(error).__name__

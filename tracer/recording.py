@@ -20,6 +20,16 @@ from tracer.passes import Gradient, segment_of, split, whole
 from tracer.records import collector_paused
 
 
+def in_words(error: BaseException) -> str:
+    """An exception as `Class: message`; its class alone where there is no message, or its author's code gives none."""
+    try:
+        message = str(error)
+    except Exception:
+        message = ""
+    name = type(error).__name__
+    return f"{name}: {message}" if message else name
+
+
 class NothingRecorded(LookupError):  # noqa: N818 - reads as the sentence it is
     """A graph was asked for, but no operation ran while recording."""
 
@@ -200,7 +210,7 @@ class Recording:
 
     def _finish(self, error: BaseException | None) -> None:
         if error is not None and not isinstance(error, (PassComplete, SystemExit, GeneratorExit)):
-            self.builder.segment.error = f"{type(error).__name__}: {error}"
+            self.builder.segment.error = in_words(error)
         if self._counts:
             self._passes += 1
         if self.notes:

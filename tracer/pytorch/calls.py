@@ -18,6 +18,7 @@ from tracer.pytorch.places import caller, place
 from tracer.pytorch.schemas import Kernel, describe, plain
 from tracer.pytorch.tape import CALL, KERNEL, TAKEN, Naming
 from tracer.pytorch.tensors import tensors_in
+from tracer.recording import in_words
 
 if TYPE_CHECKING:
     from tracer.pytorch.capture import TorchBackend
@@ -333,7 +334,7 @@ class CallMode(TorchFunctionMode):
             backend.failure_noted = True
             with Quietly():
                 read = [backend.read(tensor) for tensor in tensors]
-            self._note_whole(call, qualified(call.func), read, (), f"{type(error).__name__}: {error}")
+            self._note_whole(call, qualified(call.func), read, (), in_words(error))
         if call.kernels:
             _quietly(self._describe, call, (), {}, tensors, inputs)
             sequence = sequence_number() + self._lane.base

@@ -23,6 +23,7 @@ from tracer.pytorch.places import caller
 from tracer.pytorch.schemas import Kernel, describe, written
 from tracer.pytorch.tape import FAILED, KERNEL, TENSOR
 from tracer.pytorch.tensors import device_of, shape_of, storage_key, tensors_in
+from tracer.recording import in_words
 
 if TYPE_CHECKING:
     from tracer.pytorch.capture import TorchBackend
@@ -212,7 +213,7 @@ class KernelMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self, kernel: Kernel, number: int, scope: int | None, sequence: int, phase: Phase, inputs: list[int],
         arguments: Any, keywords: Any, function: Any, error: Exception,
     ) -> None:  # fmt: skip
-        message = f"{type(error).__name__}: {error}"
+        message = in_words(error)
         self._backend.failure_noted = True
         self._note((KERNEL, number, kernel, scope, sequence, phase, inputs, (), arguments, keywords, function, message))
         frame = author_frame_inside(sys._getframe(2), ENGINE_CODE) if self._lane.running else None
