@@ -111,6 +111,7 @@ BROKEN = {
     changed(values=[{"id": 1, "shape": "3"}]): "value.shape must be a list",
     changed(values=[{"id": 1, "data": {"norm": "big"}}]): "stats.norm must be a number",
     changed(values=[{"id": 1, "data": {"value": {}}}]): "stats.value must be a number",
+    changed(values=[{"id": 1, "view_of": 2}, {"id": 2, "version_of": 1}]): "value 1 is a view or a version of itself",
     '{"schema": "graphtrace/1", "name": NaN}': "NaN is not JSON",
     "[" * 100_000: "not a graphtrace graph",
 }
@@ -145,3 +146,15 @@ def test_a_deep_graph_needs_no_recursion() -> None:
     nodes = tuple(Node(i, "add", inputs=(i,), outputs=(i + 1,)) for i in range(n))
     graph = Graph("deep", nodes, values)
     assert Graph.from_json(graph.to_json()) == graph
+
+
+def test_what_repeats_is_held_once_but_numbers_keep_their_types() -> None:
+    def node(number: int, other: Any) -> Node:
+        return Node(number, "mul", "aten.mul.Scalar", inputs=(2000,), outputs=(3000,), attrs={"other": other})
+
+    alike = [node(4000, 1), node(4001, 1), node(4002, 1.0), node(4003, True)]
+    written = Graph(nodes=tuple(alike), values=(Value(2000), Value(3000))).to_json()
+    read = Graph.from_json(written).nodes
+    assert read[0].attrs is read[1].attrs
+    assert read[0].inputs is read[1].inputs
+    assert [type(each.attrs["other"]) for each in read] == [int, int, float, bool]

@@ -325,9 +325,9 @@ class Graph:
         Raises:
             GraphError: The text is no JSON, of another schema, or refers to what is not there.
         """
-        from tracer import serial
+        from tracer import parsing
 
-        return serial.read(text)
+        return parsing.read(text)
 
     def save(self, path: str | os.PathLike[str], **options: Any) -> Path:
         """Draws the graph into a file; the suffix says the format (`.svg`, `.pdf`, `.png`, `.json`, ...).
