@@ -63,7 +63,9 @@ class Statements:
 
     def operation(self, node: Node) -> str:
         """What an operation made, its name and what it read."""
-        operands = ", ".join(self.name(value) for value in self.operands(node))
+        left, right = self._words.inline_constants(node) if len(node.inputs) == 1 else ("", "")
+        named = map(self.name, self.operands(node))
+        operands = ", ".join(word for word in (left, *named, right) if word)  # of `1 - x` the number, too
         made = "; ".join(self.value(self.graph.value_by_id[value]) for value in node.outputs)
         failed = f"  failed: {text.clean(node.error)}" if node.error is not None else ""
         source = self.graph.source(node) if "source" in self.items else None

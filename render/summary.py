@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from render import draw
+from render import draw, text
 from tracer.graph import Graph
 
 
@@ -32,7 +32,7 @@ def plural(number: str, noun: str) -> str:
 
 
 def loss(graph: Graph) -> str:
-    """The loss to three digits; empty where there is none."""
+    """The loss as pictures tell it; empty where there is none."""
     stats = graph.loss.data if graph.loss is not None else None
     value = stats.value if stats is not None else None
-    return f"{value:.3g}".replace("-", "−") if isinstance(value, (int, float)) else ""
+    return text.number(value) if isinstance(value, (int, float)) else ""

@@ -332,6 +332,14 @@ def test_a_parameter_does_not_repeat_the_module_that_its_box_lies_in() -> None:
     assert any(box.tooltip.startswith("blocks.0.conv1.weight\n") for box in scene.boxes)
 
 
+def test_what_is_asked_for_is_told_in_as_many_lines_as_it_takes() -> None:
+    s = Sketch()
+    x = s.value("x", (1024, 1024), kind="input", dtype="float32", nbytes=4 << 20, data=Stats(mean=-0.00123456))
+    s.call("relu", [x], [s.value("y", (1024, 1024))])
+    boxes = said(composed(s.graph(), show="dtypes,sizes,values").boxes)
+    assert boxes["x"] == ["1,024×1,024 · float32 · 4.19 MB", "mean −0.00123"]
+
+
 def test_a_buffer_that_was_written_to_stays_one() -> None:
     s = Sketch()
     mean = s.value("running_mean", (4,), kind="buffer")

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from render import text
-from render.labels.words import DETAIL_SIZE, NAME_SIZE, Lines, Words, parameters, scalar
+from render.labels.words import DETAIL_SIZE, MAX_DETAIL, NAME_SIZE, Lines, Words, parameters, scalar
 from render.scene import Text
 from render.views.saved import Kept, kept
 from tracer.graph import Stats, Value
@@ -29,7 +29,7 @@ class TensorWords(Words):
             told: What its colour tells.
             module: The name of the module that its box lies in, which its own need not repeat.
         """
-        rows = [self._name(value, module), self._facts(value), self._kept(value), self._gradient(value)]
+        rows = [self._name(value, module), *self._facts(value), self._kept(value), self._gradient(value)]
         return tuple(row for row in (*rows, self.colour(rows, told)) if row)
 
     def _name(self, value: Value, module: str) -> tuple[Text, ...]:
@@ -39,17 +39,20 @@ class TensorWords(Words):
         own = name.removeprefix(f"{module}.") if module else name
         return (text.name_run(own or name, NAME_SIZE[self.style], self.theme.text),)
 
-    def _facts(self, value: Value) -> tuple[Text, ...]:
-        words = [self.facts(value)]
+    def _facts(self, value: Value) -> Lines:
+        words = self._told(value)
         if value.kind == "parameter" and self.style == "operations" and len(value.shape) > 1:
             words.append(parameters(value.numel))
-        shown = self._detail(" · ".join(word for word in words if word))
+        *above, last = map(self._detail, _broken(words, MAX_DETAIL))
         if "numbers" in self.items and value.shape == () and _is_wrong(scalar(value.data)):
-            return self._wrong(*shown)
-        return (*shown, *self._trouble(value.data, lead=bool(shown)))
+            return (*above, self._wrong(*last))
+        return (*above, (*last, *self._trouble(value.data, lead=bool(last))))
 
     def facts(self, value: Value) -> str:
         """Shape (or number, for a scalar), type and mean of a tensor, as far as they are to be shown."""
+        return " · ".join(self._told(value))
+
+    def _told(self, value: Value) -> list[str]:
         number = scalar(value.data) if value.shape == () and "numbers" in self.items else None
         words = []
         if number is not None:
@@ -62,7 +65,7 @@ class TensorWords(Words):
             words.append(text.size(value.nbytes))
         if "values" in self.items and number is None and value.data is not None:
             words.append(_values(value.data))
-        return " · ".join(word for word in words if word)
+        return [word for word in words if word]
 
     @cached_property
     def kept(self) -> Mapping[int, Kept]:
@@ -140,6 +143,18 @@ class TensorWords(Words):
         if not index:
             return _beside(text.run(text.elide(base, 16) + after, EDGE_SIZE, self.theme.muted))
         return _beside(text.run(base, EDGE_SIZE, self.theme.muted, subscript=index, after=after))
+
+
+def _broken(words: Iterable[str], limit: int) -> list[str]:
+    """Words side by side, in as many lines as it takes for none to be longer than it may be; one at least."""
+    lines = [""]
+    for word in words:
+        longer = f"{lines[-1]} · {word}" if lines[-1] else word
+        if lines[-1] and len(longer) > limit:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return lines
 
 
 def _is_wrong(number: float | None) -> bool:
