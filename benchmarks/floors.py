@@ -1,8 +1,13 @@
-"""What recording cannot do without, alone: the least that a recorder in Python does, and a look at the numbers.
+"""What recording cannot do without: the least that a recorder in Python does, alone and with a look at the numbers.
 
 `least_modes` note for each kernel which tensors it read and made, by identity, with shape and type; for each call where
 it stands; and which gradient arrives where, by the quickest hook there is. No names, arguments, versions or statistics.
 The garbage collector is off, as if what is noted were no objects.
+
+Statistics have floors in the same program, for between two kernels numbers and code are colder than in a loop of their
+own: `read_once` only brings each number of the large tensors from memory to the processor, which no statistic can do
+without; `five_looks` takes the sums, extremes and zeros too, a piece at a time that stays in the cache, by the quickest
+calls that torch and numpy have, and keeps nothing.
 """
 
 from __future__ import annotations
@@ -11,17 +16,19 @@ import contextlib
 import gc
 import sys
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
+import numpy
 import torch
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
-import tracer
 from tracer.pytorch.internals import HOOKED_BY, Hooks
 from tracer.pytorch.numbers import SMALL
-from tracer.pytorch.stats import stats
+
+Look = Callable[[torch.Tensor], None]
+_PIECE: Final = 1 << 17  # elements
 
 _OWNER, _NAME = HOOKED_BY
 _REAL: Final = vars(_OWNER)[_NAME]
@@ -54,9 +61,10 @@ class _Arrival:
 
 
 class _LeastKernels(TorchDispatchMode):
-    def __init__(self, log: list[Any]) -> None:
+    def __init__(self, log: list[Any], look: Look | None) -> None:
         super().__init__()
         self.log = log
+        self.look = look
         self.known: dict[int, tuple[Any, int, int]] = {}
 
     @classmethod
@@ -69,11 +77,17 @@ class _LeastKernels(TorchDispatchMode):
             known = self.known.get(id(each)) if isinstance(each, torch.Tensor) else None
             if known is not None and known[0]() is each:
                 read.append(known[1])
+            elif self.look is not None and isinstance(each, torch.Tensor):
+                self.known[id(each)] = (weakref.ref(each), 0, each.untyped_storage()._cdata)
+                self.look(each)
         result = func._op(*args, **(kwargs or {}))
-        if isinstance(result, torch.Tensor):
-            number = len(self.log)
-            self.known[id(result)] = (weakref.ref(result), number, result.untyped_storage()._cdata)
-            self.log.append((func, read, number, result.shape, result.dtype))
+        for each in result if type(result) is tuple else (result,):
+            if isinstance(each, torch.Tensor):
+                number = len(self.log)
+                self.known[id(each)] = (weakref.ref(each), number, each.untyped_storage()._cdata)
+                if self.look is not None and not func.is_view:
+                    self.look(each)
+                self.log.append((func, read, number, each.shape, each.dtype))
         return result
 
 
@@ -84,25 +98,32 @@ def _register(hooks: Any, hook: Any) -> tuple[Any, None]:
 
 
 @contextlib.contextmanager
-def least_modes() -> Iterator[None]:
+def least_modes(look: Look | None = None) -> Iterator[None]:
+    """The least recorder; with a look at each tensor that is met or made, but not again at its views."""
     log: list[Any] = []
     setattr(_OWNER, _NAME, staticmethod(_register))
     gc.disable()
     try:
-        with _LeastCalls(log), _LeastKernels(log):
+        with _LeastCalls(log), _LeastKernels(log, look):
             yield
     finally:
         gc.enable()
         setattr(_OWNER, _NAME, _REAL)
 
 
-def large_tensors(graph: tracer.Graph) -> list[torch.Tensor]:
-    """Tensors like those of a graph that are looked at one by one; views share what is known of their base."""
-    wanted = (value for value in graph.values if value.data is not None and value.view_of is None)
-    return [torch.randn(value.shape) for value in wanted if value.numel > SMALL]
+def read_once(tensor: torch.Tensor) -> None:
+    """Each number of a large tensor, once."""
+    if tensor.numel() > SMALL and tensor.is_floating_point():
+        row = tensor.detach().reshape(-1)
+        torch.dot(row, row).item()
 
 
-def look_at(tensors: list[torch.Tensor]) -> None:
-    """The statistics of tensors, and nothing else."""
-    for tensor in tensors:
-        stats(tensor)
+def five_looks(tensor: torch.Tensor) -> None:
+    """What statistics are made of: sum, sum of squares, least, greatest, zeros."""
+    if tensor.numel() > SMALL and tensor.is_floating_point():
+        for piece in torch.split(tensor.detach().reshape(-1), _PIECE):
+            piece.sum().item()
+            torch.dot(piece, piece).item()
+            piece.amin().item()
+            piece.amax().item()
+            numpy.count_nonzero(piece.numpy() == 0)

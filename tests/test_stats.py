@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -121,3 +122,24 @@ def test_a_copy_has_the_statistics_of_what_was_copied_until_it_is_written() -> N
     expect(w, graph.named("w")[-1].data)
     expect(y, graph.named("y")[-1].data)
     expect(x, graph.named("x")[-1].data)
+
+
+@pytest.mark.parametrize("use", [lambda w: w.grad * 2, lambda w: w.grad.mul_(2), lambda w: (w * w).sum().backward()])
+def test_an_old_gradient_is_looked_at_before_it_is_used(use: Callable[[torch.Tensor], object]) -> None:
+    w = torch.randn(20_000, requires_grad=True)
+    w.grad = torch.ones_like(w) * 3
+    with tracer.record() as run:
+        assert w.grad is not None
+        use(w)
+    old = [value for value in run.whole.values if value.data is not None and value.data.mean == 3.0]
+    assert len(old) == 1
+
+
+def test_an_old_gradient_that_nobody_uses_is_not_looked_at() -> None:
+    w = torch.randn(20_000, requires_grad=True)
+    w.grad = torch.ones_like(w) * 3
+    with tracer.record() as run:
+        w.grad = None
+        (w * w).sum().backward()
+    assert all(value.data is None or value.data.mean != 3.0 for value in run.whole.values)
+    expect(2 * w, run.graph.named("w")[0].grad)

@@ -346,7 +346,7 @@ class CallMode(TorchFunctionMode):
         table, tape = self._backend.table, self._tape
         value = table.find(result)
         if value is None:
-            value = table.add(result, unseen=True)
+            value = table.add(result, unseen=True, later=True)  # `zero_grad` takes all, and computes nothing from them
             tape.kinds[value] = "input"
         held = table.find(owner)
         if held is not None:

@@ -193,6 +193,7 @@ class TorchBackend:
         self.numbers.forget(kept)
         self.gradients.forget(kept)
         self.from_gradient.intersection_update(kept)
+        self.table.unlooked.intersection_update(kept)
         self.namer.nameless.intersection_update(kept)
         return scopes
 

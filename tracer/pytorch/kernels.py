@@ -62,6 +62,7 @@ class KernelMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._table = backend.table
         self._take = backend.numbers.take
         self._taken = backend.from_gradient
+        self._unlooked = backend.table.unlooked
         self._answers = only_fakes_below()
         self._code: Any = None  # where the last kernel was called from that no call of the author's made, and how
         self._instruction = -1
@@ -112,6 +113,8 @@ class KernelMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 inputs.append(self._backend.read(each) if value is None else value)
             else:
                 arguments = args
+        if self._unlooked and not self._unlooked.isdisjoint(inputs):
+            self._table.look_at_last(args)
         if self._taken and not lane.running and not self._taken.isdisjoint(inputs):
             return self._run(kernel, func, args, {}, as_author)
         if arguments is not None:
@@ -172,8 +175,10 @@ class KernelMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def _run(self, kernel: Kernel, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], as_author: Any) -> Any:
         """Runs a kernel of any kind."""
         lane, call = self._lane, self._lane.call
-        tensors = () if func is _LIFT else tensors_in((args, kwargs), 4)
+        tensors = () if func is _LIFT else tuple(tensors_in((args, kwargs), 4))
         inputs = [self._backend.read(tensor) for tensor in tensors]
+        if self._unlooked and not self._unlooked.isdisjoint(inputs):
+            self._table.look_at_last(tensors)
         sequence = sequence_number() + lane.base
         phase = self._phase(inputs, sequence)
         if phase == "forward" and not self._recording.forward_begins():

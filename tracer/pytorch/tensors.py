@@ -11,7 +11,7 @@ import dataclasses
 import math
 import sys
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import torch
@@ -61,6 +61,7 @@ class TensorTable:
         entries: By `id` of the tensor: a weak reference to it, its value, how often its storage had been written when
             the two were bound, and the key of that storage.
         writes: How often each storage was written, by its key.
+        unlooked: Values whose numbers are looked at only when a kernel reads them.
     """
 
     def __init__(self, tape: Tape, numbers: Numbers, keeper: Keeper) -> None:
@@ -69,6 +70,7 @@ class TensorTable:
         self._numbers = numbers
         self.entries = keeper.entries()
         self.writes: dict[int | None, int] = {}
+        self.unlooked: set[int] = set()
         self._written: dict[
             int, list[tuple[int, int, int]]
         ] = {}  # each write: its first byte, the one after, its kernel
@@ -137,6 +139,7 @@ class TensorTable:
         copy_of: int | None = None,
         filled: bool | None = None,
         unseen: bool = False,
+        later: bool = False,
     ) -> int:
         """A new value for a tensor, with its facts, and binds the two.
 
@@ -148,6 +151,7 @@ class TensorTable:
             filled: Whether its memory holds numbers yet: what an `empty` left there differs from run to run. None for
                 a tensor on memory that is known already (a view, a parameter made of a tensor).
             unseen: Whether no kernel made it.
+            later: Whether to look at its numbers only when a kernel reads it.
         """
         tape = self._tape
         value = tape.new_id()
@@ -157,12 +161,22 @@ class TensorTable:
             view_of = tape.view_of.get(version_of)
         if view_of is not None:
             tape.view_of[value] = view_of
-        if self._is_filled(tensor, filled):
+        if later:
+            self.unlooked.add(value)
+        elif self._is_filled(tensor, filled):
             self._look(value, tensor, copy_of if version_of is not None or view_of is None else view_of)
         if unseen:
             self._keeper.value(value, tensor)
         self.bind(tensor, value)
         return value
+
+    def look_at_last(self, tensors: Iterable[Any]) -> None:
+        """Looks at those of `tensors` that wait for it; a kernel is about to read, and perhaps to write them."""
+        for tensor in tensors:
+            value = self.find(tensor) if isinstance(tensor, torch.Tensor) else None
+            if value in self.unlooked:
+                self.unlooked.remove(value)
+                self._numbers.take(value, tensor)
 
     def look_at_alike(self, value: int, tensor: torch.Tensor, other: int, key: int | None) -> None:
         """Notes the numbers of a view or copy of `other` that lies on the storage `key`."""
@@ -208,6 +222,7 @@ class TensorTable:
         self.writes.clear()
         self._written.clear()
         self._unfilled.clear()
+        self.unlooked.clear()
 
 
 def _span(tensor: torch.Tensor) -> tuple[int, int]:
