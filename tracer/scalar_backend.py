@@ -13,6 +13,7 @@ from tracer import names, scalar
 from tracer.builder import ScopeDraft, ValueDraft
 from tracer.graph import Stats
 from tracer.recording import Recording
+from tracer.scalar.engine import Constant
 
 _NUMBER_BYTES: Final = 8
 _OURS: Final = os.path.dirname(os.path.abspath(__file__)) + os.sep
@@ -161,7 +162,9 @@ class ScalarBackend:
         draft = self._find(item)
         if draft is not None and (draft.kind == "result" or draft.data is None or draft.data.value == item.data):
             return draft
-        old, name = draft, item.name or names.variable(frame, item, _is_author)
+        old, name = draft, item.name
+        if name is None and type(item) is not Constant:  # which no variable holds
+            name = names.variable(frame, item, _is_author)
         draft = self._add(item, "input" if item.requires_grad or name is not None else "constant")
         draft.name = name
         if old is not None:

@@ -234,7 +234,7 @@ class Scalar:
         Raises:
             TypeError: `other` is no number.
         """
-        right = other if isinstance(other, Scalar) else Scalar(other, requires_grad=False)
+        right = other if isinstance(other, Scalar) else Constant(other, requires_grad=False)
         x, y = self.data, right.data
         by_left, by_right = (0.5, 0.5) if x == y else (_BLOCKED if x < y else 1.0, _BLOCKED if y < x else 1.0)
         return _result("max", x if x > y or math.isnan(x) else y, self, by_left, right, by_right)
@@ -287,6 +287,12 @@ class Scalar:
 Value = Scalar
 
 
+class Constant(Scalar):
+    """A number that was written in a formula, as the 2 of `2 * x`: no variable holds it."""
+
+    __slots__ = ()
+
+
 def _leaf(data: float, grad: float, requires_grad: bool, name: str | None) -> Scalar:
     """A leaf with a gradient, for copies."""
     leaf = Scalar(data, requires_grad, name)
@@ -296,7 +302,7 @@ def _leaf(data: float, grad: float, requires_grad: bool, name: str | None) -> Sc
 
 def _constant(number: object) -> Scalar | None:
     """A number written in a formula as a leaf without gradient; None for what is no number."""
-    return Scalar(float(number), requires_grad=False) if isinstance(number, (int, float, Real)) else None
+    return Constant(float(number), requires_grad=False) if isinstance(number, (int, float, Real)) else None
 
 
 def _result(
