@@ -25,6 +25,7 @@ _NAME: Final = 14  # characters of a name in a formula
 _RIGHT: Final = ("other", "exponent")  # where torch puts the number of `x * 2` and `x ** 2`
 _LEFT: Final = ("self", "input")  # and that of `1 - x`
 _CLOSE: Final = {"float64": 1e-8, "float": 1e-8, "float32": 1e-4}
+_SUMMED: Final = ("sum", 2)  # how losses put their terms together, in the words of torch and of its kernels
 _ROUGH: Final = 2e-2  # of types with fewer digits
 
 
@@ -144,7 +145,9 @@ class _Explainer:
 
     def _formula(self, node: Node, value: Value, rule: Local | Pull) -> str:
         """The rule with the names of its operands, summed where an operand was expanded."""
-        formula = rule.words.format(**self._names(node))
+        summed = node.attrs.get("reduction") in _SUMMED
+        words = rule.words.removesuffix(" / {n}").removesuffix(" / {rows}") if summed else rule.words
+        formula = words.format(**self._names(node))
         if isinstance(rule, Local):
             formula = f"δ × {formula if _is_simple(formula) else f'({formula})'}"
         formula = formula.replace("ᵀᵀ", "")  # of a tensor turned twice
@@ -246,7 +249,9 @@ class _Explainer:
         result = self._name(node.outputs[0])
         exponent = self._operands(node)[-1].number
         less = f"^({names.get('b', '')} − 1)" if exponent is None else _power(exponent - 1)
-        return {**names, "y": result, "less": less, "n": text.count(self._call(node).count)}
+        shape = self.graph.value_by_id[node.inputs[0]].shape
+        rows = text.count(shape[0]) if shape else "N"
+        return {**names, "y": result, "less": less, "n": text.count(self._call(node).count), "rows": rows}
 
     def _term(self, operand: _Operand) -> str:
         if operand.value is not None:
@@ -272,13 +277,22 @@ class _Explainer:
 
     def _made(self, maker: Node, depth: int) -> str:
         """An operation on what it reads."""
-        terms = [self._name(each, depth - 1) if depth else "…" for each in maker.inputs[:2]]
         sign = _op(maker)
+        depth += is_minus(self.graph, maker)
+        terms = [self._name(each, depth - 1) if depth else "…" for each in maker.inputs[:2]]
         if sign in TURNS and len(terms) == 1:
             return turned(terms[0])
         if len(terms) == 2 and not sign[:1].isalnum():
             return f"({terms[0]} {sign} {terms[1]})"
+        if sign == "−":
+            return f"(−{terms[0]})"
         return f"{terms[0]}{sign}" if sign[:1] == "[" else f"{sign}({', '.join(terms)})"
+
+
+def is_minus(graph: Graph, node: Node) -> bool:
+    """Whether it is a sign before something else, which is so short that it takes no level of a formula."""
+    below = graph.producer.get(node.inputs[0]) if len(node.inputs) == 1 else None
+    return below is not None and _op(node) == "−" and not (_op(below) == "−" and len(below.inputs) == 1)
 
 
 def turned(name: str) -> str:

@@ -1,7 +1,8 @@
 """The chain rule, operation by operation: what each sends back to its operands, as a formula and as numbers.
 
 `δ` is the gradient that arrives at the result. Formulas name operands `{a}`, `{b}`, `{c}` in the order of the code, the
-result `{y}`, `{n}` the number of elements that a mean is over, and `{less}` the exponent less one. A rule is one entry.
+result `{y}`, `{n}` the number of elements that a mean is over, `{rows}` the size of a batch, and `{less}` the exponent
+less one. A rule is one entry.
 """
 
 from __future__ import annotations
@@ -278,11 +279,11 @@ RULES: Final[Mapping[str, tuple[Rule, ...]]] = {
             lambda call: call.d - numpy.exp(call.y) * call.d.sum(call.axis, keepdims=True),
         ),
     ),
-    "nll_loss": (Pull("−δ × onehot({b}) / N", _nll), None),
-    "cross_entropy": (Pull("δ × (softmax({a}) − onehot({b})) / N", _cross_entropy), None),
+    "nll_loss": (Pull("−δ × onehot({b}) / {rows}", _nll), None),
+    "cross_entropy": (Pull("δ × (softmax({a}) − onehot({b})) / {rows}", _cross_entropy), None),
     "mse_loss": (
-        Pull("δ × 2 ({a} − {b}) / N", _squared),
-        Pull("δ × 2 ({b} − {a}) / N", lambda call: -_squared(call)),
+        Pull("δ × 2 ({a} − {b}) / {n}", _squared),
+        Pull("δ × 2 ({b} − {a}) / {n}", lambda call: -_squared(call)),
     ),
     # Other forms of the same tensor.
     "t": (Pull("δᵀ", lambda call: _t(call.d)),),

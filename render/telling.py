@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from render import text
 from render.choosing import LESS, on_page, readable
 from render.errors import RenderError
-from render.explain import TURNS, begun, explained, turned
+from render.explain import TURNS, begun, explained, is_minus, turned
 from render.families import sign
 from render.gathering import Part, fewest, gather
 from render.labels.words import scalar
@@ -251,8 +251,9 @@ class _Teller:
 
     def _formula(self, node: Node, depth: int) -> str:
         """An operation on its operands; those without a name as operations themselves, `depth` levels deep."""
-        terms = [self._term(value, depth - 1) for value in self.say.operands(node)]
-        operator = self._operation(node)
+        operator, operands = self._operation(node), self.say.operands(node)
+        depth += is_minus(self.timeline.view, node)
+        terms = [self._term(value, depth - 1) for value in operands]
         if len(terms) == 1 and operator in TURNS:
             return turned(terms[0])
         if len(terms) == 1 and operator[:1] == "[":

@@ -11,7 +11,7 @@ from render import draw, files, formats
 from render.errors import RenderError
 from tracer.graph import DRAWABLE, Graph
 
-WORTH_KEEPING: Final = 1024  # elements of a tensor whose numbers are kept for a deck that computes with them
+WORTH_KEEPING: Final = 8192  # elements of a tensor whose numbers are kept for a deck that computes with them
 
 
 @dataclass(frozen=True)

@@ -192,7 +192,7 @@ def test_a_gradient_that_was_changed_on_its_way_does_not_agree() -> None:
 
 def test_a_deck_says_what_to_record_with_where_numbers_were_not_kept() -> None:
     few, many = (ran(lambda a: a.exp(), torch.ones(5, 5), elements=elements) for elements in (16, 25))
-    said = [note for note in draw(few).storyboard(explain=True).remarks if "elements=1024" in note]
+    said = [note for note in draw(few).storyboard(explain=True).remarks if "elements=8192" in note]
     assert len(said) == 1
     assert said[0] not in draw(few).storyboard().remarks
     assert said[0] not in draw(many).storyboard(explain=True).remarks
