@@ -136,10 +136,10 @@ class Drawing:
         Raises:
             RenderError: The layout engine is not installed.
         """
-        placed = self._placed()
-        if self.page is not None:
-            return printed(placed, self.page, self._dressed)
-        return self._dressed(placed)
+        if self.page is None:
+            return self._dressed(self._placed(self.composed))
+        scene = replace(self.composed, wrap=False)  # the page breaks it itself
+        return printed(self._placed(scene), self.page, self._dressed, lambda: self._placed(replace(scene, late=True)))
 
     def _dressed(self, placed: Scene) -> Scene:
         """A placed scene with its title, legend, caption and notes."""
@@ -179,9 +179,8 @@ class Drawing:
         self.said.extend(board.remarks)
         return board
 
-    def _placed(self) -> Scene:
+    def _placed(self, composed: Scene) -> Scene:
         """The composed scene with its layout: by our own engine where the one that was asked for takes too long."""
-        composed = self.composed if self.page is None else replace(self.composed, wrap=False)  # a page breaks it itself
         with collector_paused():
             try:
                 return place(composed, engine=self.options.engine)

@@ -42,8 +42,8 @@ class Page(Drawing):
             return super().composed
         return replace(self.given, name=self.caption or self.heading, description=self.speech)
 
-    def _placed(self) -> Scene:
-        return super()._placed() if self.given is None else self.composed
+    def _placed(self, composed: Scene) -> Scene:
+        return super()._placed(composed) if self.given is None else composed
 
     def storyboard(self, *, lang: str = "en", pages: tuple[Target, ...] = (), **_asked: Any) -> Storyboard:
         """One step, in which all is there (arguments as for any drawing)."""

@@ -146,16 +146,20 @@ def targets(purpose: str, asked: tuple[float, float] | None) -> tuple[Target, ..
     return (Target(width, height or highest, meant.least, meant.most, short=not height),)
 
 
-def printed(placed: Scene, target: Target, dress: Callable[[Scene], Scene]) -> Scene:
+def printed(
+    placed: Scene, target: Target, dress: Callable[[Scene], Scene], late: Callable[[], Scene] | None = None
+) -> Scene:
     """A placed scene as large as it can be on a page, in the middle of it; in rows or columns where it reads better so.
 
     Args:
         placed: As layout gave it.
         target: The page. Where the scene does not fit at the least size of text it gets smaller than that.
         dress: Adds title, legend and notes to a scene; it is given one as wide as the page.
+        late: Gives the scene to be broken into rows, with its inputs where they are read; None for `placed`.
     """
     best = _on_page(placed, target, dress)
-    for broken in rows(placed) if _is_long(placed, target) and _has_room(placed, target) else ():
+    may_break = _is_long(placed, target) and _has_room(placed, target)
+    for broken in rows(placed if late is None else late()) if may_break else ():
         enough = smallest(best) * (_LARGER if smallest(best) >= target.least else 1.0)
         if enough > _SPREAD * target.largest:
             break

@@ -174,6 +174,7 @@ class Scene:
         direction: The way values flow.
         wrap: Whether layout may break what is long and narrow into columns.
         rows: Rows, or columns, that it was broken into to come onto a page.
+        late: Whether inputs stand where they are first read, rather than together: where it is to be broken.
         background: Six-digit hex colour, or empty for none.
         font: CSS font family list.
         width: Of the picture, set by layout.
@@ -190,6 +191,7 @@ class Scene:
     direction: Direction = "LR"
     wrap: bool = False
     rows: int = 1
+    late: bool = False
     background: str = "#ffffff"
     font: str = "Arial, Helvetica, 'Liberation Sans', sans-serif"
     width: float = 0.0

@@ -144,6 +144,21 @@ def test_a_module_that_only_wraps_another_is_closed_by_its_own_name() -> None:
     assert names == ["down", "up"]
 
 
+def test_an_input_that_a_later_row_reads_stands_there() -> None:
+    s = Sketch()
+    value, target = s.value("x", (4, 4), kind="input"), s.value("target", (4, 4), kind="input")
+    for _ in range(20):
+        made = s.value(None, (4, 4))
+        s.call("exp", [value], [made])
+        value = made
+    loss = s.value("loss", ())
+    s.call("mse_loss", [value, target], [loss])
+    scene = fitted(draw(s.graph(outputs=[loss]), style="operations", direction="LR"), SLIDE).scene
+    low = {box.lines[0][0].text: box.y for box in scene.boxes}
+    assert scene.rows > 1
+    assert low["target"] > low["x"] + 100
+
+
 def test_a_word_beside_an_arrow_grows_away_from_it() -> None:
     for graph in (rnn_cell(), model(2), nested()):
         scene = fitted(draw(graph, direction="TB", style="operations"), SLIDE).scene

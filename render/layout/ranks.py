@@ -54,6 +54,7 @@ def rank(
     *,
     entered: Collection[int] = (),
     left: Collection[int] = (),
+    late: bool = False,
 ) -> list[int]:
     """Ranks from 0: every edge leads to a higher one.
 
@@ -65,6 +66,7 @@ def rank(
         edges: Pairs of tail and head, without cycles.
         entered: Nodes with one more edge from before all ranks.
         left: Nodes with one more edge to behind all ranks.
+        late: Whether every source stands by its first reader, rather than with others in the first rank.
     """
     before: list[list[int]] = [[] for _ in range(count)]
     after: list[list[int]] = [[] for _ in range(count)]
@@ -88,7 +90,8 @@ def rank(
     for _ in range(ROUNDS):
         if not _tighten(topological, before, after, feeds_one, pull, fixed, ranks):
             break
-    _first_column(before, fixed, ranks)
+    if not late:
+        _first_column(before, fixed, ranks)
     return ranks
 
 

@@ -106,6 +106,7 @@ def stretch(plan: Plan, members: Sequence[int], nets: dict[Key, Net]) -> Sheet:
         list(spans),
         entered={node[target] for net in nets.values() if net.source == ENTRY for target in net.targets if target >= 0},
         left={node[net.source] for net in nets.values() if EXIT in net.targets and net.source >= 0},
+        late=plan.scene.late,
     )
     ranks = _with_room_for_labels(ranks, node, nets, turned)
     sheet = Sheet(
