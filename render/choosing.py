@@ -81,7 +81,7 @@ def _ways(told: Drawing) -> Iterator[Drawing]:
     along = _along(told)
     if along is not None:
         yield along
-        yield replace(along, options=replace(along.options, hide=(*along.options.hide, "norms")))
+        yield replace(along, options=replace(along.options, hide=(*along.options.hide, "norms", "counts")))
     yield from _closed(told, 1)
     yield told
     yield from _closed(told, 0)

@@ -37,16 +37,17 @@ MAX_LR_LENGTH: Final = 2100.0  # a longer way from input to output is drawn from
 _MARKED: Final = 3.0  # border of what failed, and of where an infinity or no number first appears
 
 
-def compose(graph: Graph, options: Options, dims: Dims) -> tuple[Scene, Heat | None]:
+def compose(graph: Graph, options: Options, dims: Dims, lang: str = "en") -> tuple[Scene, Heat | None]:
     """The scene of a graph whose level is already chosen, and what it is coloured by; it has no coordinates yet.
 
     Args:
         graph: What a view left of the captured graph.
         options: Theme, items and direction matter here.
         dims: Spells shapes.
+        lang: Of the words that are not the author's.
     """
     style = choose_style(graph, options)
-    draft = _Draft(graph, options.theme, style, _items(options, style), dims, options.color_by)
+    draft = _Draft(graph, options.theme, style, _items(options, style), dims, options.color_by, lang)
     draft.draw()
     boxes, edges = tuple(draft.boxes.values()), tuple(draft.edges)
     across: Direction | None = "LR" if draft.groups.has_steps else None
@@ -103,6 +104,7 @@ class _Draft:
         items: What is to be shown.
         dims: Names of sizes.
         quantity: What boxes are coloured by.
+        lang: Of the words that are not the author's.
         boxes: By scene id, in the order of the run.
         edges: Ways of values.
         gradients: Ways of gradients, back along them.
@@ -117,6 +119,7 @@ class _Draft:
     items: frozenset[str]
     dims: Dims
     quantity: Quantity | None = None
+    lang: str = "en"
     boxes: dict[str, Box] = field(default_factory=dict)
     edges: list[Edge] = field(default_factory=list)
     gradients: list[Edge] = field(default_factory=list)
@@ -126,7 +129,7 @@ class _Draft:
 
     @cached_property
     def words(self) -> Wording:
-        return Wording(self.graph, self.theme, self.style, self.items, self.dims)
+        return Wording(self.graph, self.theme, self.style, self.items, self.dims, self.lang)
 
     @cached_property
     def readings(self) -> Readings:

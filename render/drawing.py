@@ -122,7 +122,7 @@ class Drawing:
     @cached_property
     def _composed(self) -> tuple[Scene, Heat | None]:
         with collector_paused():
-            return compose(self.view, self.options, self.dims)
+            return compose(self.view, self.options, self.dims, self.lang)
 
     @cached_property
     def dims(self) -> Dims:

@@ -47,7 +47,7 @@ class Statements:
 
     @cached_property
     def _words(self) -> Wording:
-        return Wording(self.graph, self.drawing.options.theme, "data", self.items, self.dims)
+        return Wording(self.graph, self.drawing.options.theme, "data", self.items, self.dims, self.drawing.lang)
 
     def outside(self) -> Iterator[Value]:
         """What comes from outside and is read, but for numbers without a name, which stand where they are used."""

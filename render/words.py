@@ -1,14 +1,16 @@
-"""The words of decks, by language: what a slide says besides the author's own code and names.
+"""The words of decks and of the pictures on them, by language: all that is not the author's own code and names.
 
-A language is one more column of `WORDS`: every key that `en` has, with the same fields in braces.
+A language is one more column of `WORDS`: every key that `en` has, with the same fields in braces. What is counted has a
+form for each number that the language tells apart, with `|` between them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from render import text
 from render.errors import wrong_choice
 
 WORDS: Final[Mapping[str, Mapping[str, str]]] = {
@@ -43,6 +45,20 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "a gradient": "gradient",
         "a value in backward": "value in backward",
         "norm": "norm of the gradient",
+        "operations": "{count} operation|{count} operations",
+        "params": "{count} param|{count} params",
+        "params each": "{count} param each|{count} params each",
+        "alike": "{count} alike",
+        "more": "… {count} more",
+        "loop": "loop",
+        "loop at": "loop at {place}",
+        "call": "call {number}",
+        "output": "output",
+        "scalar": "scalar",
+        "kept": "kept {bytes}",
+        "kept with": "kept with {name}",
+        "another": "another",
+        "failed": "failed",
         "by gradient": "|grad| norm of the gradient",
         "by activation": "rms size of the elements (root mean square)",
         "by time": "time that operations took",
@@ -94,6 +110,20 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "a gradient": "градиент",
         "a value in backward": "значение на обратном проходе",
         "norm": "норма градиента",
+        "operations": "{count} операция|{count} операции|{count} операций",
+        "params": "{count} параметр|{count} параметра|{count} параметров",
+        "params each": "по {count} параметру|по {count} параметра|по {count} параметров",
+        "alike": "{count} одинаковый|{count} одинаковых|{count} одинаковых",
+        "more": "… ещё {count}",
+        "loop": "цикл",
+        "loop at": "цикл в {place}",
+        "call": "вызов {number}",
+        "output": "выход",
+        "scalar": "скаляр",
+        "kept": "хранит {bytes}",
+        "kept with": "хранится с {name}",
+        "another": "другим",
+        "failed": "ошибка",
         "by gradient": "|grad| норма градиента",
         "by activation": "rms величина элементов (среднеквадратичная)",
         "by time": "время операций",
@@ -117,6 +147,16 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
 }
 
 
+def _slavic(number: int) -> int:
+    """One (1, 21, ...), few (2 to 4, 22 to 24, ...) or many."""
+    if number % 10 == 1 and number % 100 != 11:
+        return 0
+    return 1 if 2 <= number % 10 <= 4 and not 12 <= number % 100 <= 14 else 2
+
+
+_PLURALS: Final[Mapping[str, Callable[[int], int]]] = {"en": lambda number: int(number != 1), "ru": _slavic}
+
+
 @dataclass(frozen=True, slots=True)
 class Words:
     """The words of one language.
@@ -130,6 +170,18 @@ class Words:
     def __call__(self, key: str, **fields: object) -> str:
         """The words for `key`, with its fields filled in (what fills them is never a pattern itself)."""
         return WORDS[self.lang][key].format(**fields)
+
+    def counted(self, key: str, number: int, told: str = "") -> str:
+        """The words for `key` in the form that a number asks for (Unicode's plural rules, CLDR).
+
+        Args:
+            key: Of words with a form for each kind of number.
+            number: How many.
+            told: The number as it is written; by default all its digits.
+        """
+        forms = WORDS[self.lang][key].split("|")
+        form = forms[min(_PLURALS[self.lang](number), len(forms) - 1)]
+        return form.format(count=told or text.count(number))
 
 
 def words(lang: str) -> Words:

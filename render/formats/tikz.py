@@ -42,7 +42,9 @@ _BEAMER: Final = r"""% Slides by graphtrace: pdflatex, lualatex or xelatex makes
 \else
   \IfFileExists{t2aenc.def}{\usepackage[T2A,T1]{fontenc}}{\usepackage[T1]{fontenc}}
   \usepackage{helvet}
-  \usepackage{courier}
+  % Courier is too thin to be read from afar.
+  \IfFileExists{beramono.sty}{\usepackage{beramono}}{%
+    \IfFileExists{t1lmtt.fd}{\renewcommand{\ttdefault}{lmtt}}{\usepackage{courier}}}
 \fi
 \usepackage{tikz}
 \setbeamertemplate{navigation symbols}{}"""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from render.labels.modules import GroupWords
-from render.labels.modules import repetition as repetition
 from render.labels.operations import OperationWords
 from render.labels.tensors import TensorWords
 from render.labels.words import Lines as Lines
+from render.labels.words import repetition as repetition
 from render.labels.words import scalar as scalar
 
 

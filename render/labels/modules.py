@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import PurePath
 
 from render import text
-from render.labels.words import Lines, Words, parameters
+from render.labels.words import Lines, Words
 from render.views.merging import alike, first_and_last, step, turns
 from tracer.graph import Graph, Scope
 
@@ -19,27 +19,24 @@ class GroupWords(Words):
         if step(scope) is not None:
             return ((text.run(text.clean(scope.name), 14.5, self.theme.text, bold=True),),)
         if scope.kind == "loop":
-            title, kind = repetition(scope), "loop" if not alike(scope) else ""
-            source = scope.source
-            details += (
-                [f"{kind} at {text.clean(PurePath(source.file).name)}:{source.line}"] if source and kind else [kind]
-            )
+            title = self.repetition(scope)
+            details += [] if alike(scope) else [self._loop(scope)]
         else:
             kind, title = text.clean(scope.type), module_name(self.graph, scope)
             details += [text.elide(kind)] if kind and kind != title else []
-            details += [f"call {text.count(scope.call + 1)}"] if scope.call and turns(scope) == 1 else []
-            details += [repetition(scope)]
-        details += [parameters(weights, each=bool(alike(scope)))] if weights and "counts" in self.items else []
+            called = self.say("call", number=text.count(scope.call + 1))
+            details += [called] if scope.call and turns(scope) == 1 else []
+            details += [self.repetition(scope)]
+        details += [self.parameters(weights, each=bool(alike(scope)))] if weights and "counts" in self.items else []
         head = text.run(text.elide(title, 40), 14.5, self.theme.text, bold=True)
         rest = text.run(" " + " · ".join(word for word in details if word), 12.5, self.theme.muted)
         return ((head, rest),) if any(details) else ((head,),)
 
-
-def repetition(scope: Scope) -> str:
-    """How often what is drawn once ran: `×200` with the same weights, `12 alike` with its own each time."""
-    if turns(scope) == 1:
-        return ""
-    return f"{text.count(turns(scope))} alike" if alike(scope) else f"×{text.count(turns(scope))}"
+    def _loop(self, scope: Scope) -> str:
+        """That it is a loop, and where in the author's code."""
+        if scope.source is None:
+            return self.say("loop")
+        return self.say("loop at", place=f"{text.clean(PurePath(scope.source.file).name)}:{scope.source.line}")
 
 
 def short_name(scope: Scope) -> str:

@@ -10,12 +10,12 @@ from typing import Final
 
 from render import text
 from render.families import derivative, is_autograd, sign
-from render.labels.modules import module_name, repetition, short_name
-from render.labels.words import DETAIL_SIZE, MAX_DETAIL, NAME_SIZE, Lines, Words, parameters, scalar
+from render.labels.modules import module_name, short_name
+from render.labels.words import DETAIL_SIZE, MAX_DETAIL, NAME_SIZE, Lines, Words, scalar
 from render.scene import Text
 from render.views.autograd import ACCUMULATE
 from render.views.closing import is_closed_module
-from render.views.merging import alike, turns
+from render.views.merging import alike, skipped_from, turns
 from tracer.graph import Node, Scope, Value
 
 MAX_LINES: Final = 3
@@ -52,7 +52,7 @@ class OperationWords(Words):
 
     def _times(self, node: Node) -> tuple[Text, ...]:
         """How often an operation ran that is all there is of what it stands for: ` ×200`, ` 12 alike`."""
-        words = " ".join(repetition(scope) for scope in self._alone(node) if turns(scope) > 1)
+        words = " ".join(self.repetition(scope) for scope in self._alone(node) if turns(scope) > 1)
         return (text.run(f" {words}", NAME_SIZE[self.style], self.theme.text, bold=True),) if words else ()
 
     def is_stacked(self, node: Node) -> bool:
@@ -68,7 +68,7 @@ class OperationWords(Words):
         if not self.states_shape(node):
             return ()
         shape = self._value(node.outputs[0]).shape if len(node.outputs) == 1 and "shapes" in self.items else ()
-        counted = f"{text.count(node.attrs['operations'])} operations" if "counts" in self.items else ""
+        counted = self.say.counted("operations", node.attrs["operations"]) if "counts" in self.items else ""
         words = [counted, self.dims.shape(shape)]
         return self._detail(" · ".join(word for word in words if word))
 
@@ -94,11 +94,19 @@ class OperationWords(Words):
         first, *rest = text.wrap(why, MESSAGE_WIDTH) or (why,)
         rest = [text.run(each.text + ("…" if len(rest) > 1 else ""), size, color) for each in rest[:1]]
         lines = (text.run(text.elide(each.text, MAX_MESSAGE), size, color) for each in (first, *rest))
-        return ((title, text.run(" failed", title.size, color, bold=True)), *((line,) for line in lines if line.text))
+        return (
+            (title, text.run(f" {self.say('failed')}", title.size, color, bold=True)),
+            *((line,) for line in lines if line.text),
+        )
 
     def _title(self, node: Node) -> str:
         if is_closed_module(node):
             return self._module_title(node)
+        if skipped_from(node) is not None and isinstance(node.attrs.get("turns"), int):
+            return self.say.counted("more", node.attrs["turns"])
+        around = self._scope(node)
+        if around is not None and around.kind == node.op == "loop":  # all turns as one box
+            return self.say("loop")
         if self.style == "operations":
             scope = self._own_module(node)
             if scope is not None:
@@ -119,7 +127,7 @@ class OperationWords(Words):
             elif scope is not None and (alike(scope) or scope.name.rpartition(".")[2] not in ("", self._title(node))):
                 found.append(module_name(self.graph, scope))
             if node.attrs.get("parameters") and "counts" in self.items:
-                found.append(parameters(node.attrs["parameters"], each=scope is not None and bool(alike(scope))))
+                found.append(self.parameters(node.attrs["parameters"], each=scope is not None and bool(alike(scope))))
             return found
         if node.op == ACCUMULATE and "params" not in self.items and node.inputs:
             return [self._leaf(node.inputs[0])]
@@ -130,7 +138,7 @@ class OperationWords(Words):
         found += [" ".join(words)] if words else []
         if "params" not in self.items and "counts" in self.items:
             folded = sum(self._value(each).numel for each in dict.fromkeys(node.inputs) if self.is_parameter(each))
-            found += [parameters(folded)] if folded else []
+            found += [self.parameters(folded)] if folded else []
         return found
 
     def _leaf(self, value_id: int) -> str:

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from render import text
-from render.labels.words import DETAIL_SIZE, MAX_DETAIL, NAME_SIZE, Lines, Words, parameters, scalar
+from render.labels.words import DETAIL_SIZE, MAX_DETAIL, NAME_SIZE, Lines, Words, scalar
 from render.scene import Text
 from render.views.saved import Kept, kept
 from tracer.graph import Stats, Value
@@ -42,7 +42,7 @@ class TensorWords(Words):
     def _facts(self, value: Value) -> Lines:
         words = self._told(value)
         if value.kind == "parameter" and self.style == "operations" and len(value.shape) > 1:
-            words.append(parameters(value.numel))
+            words.append(self.parameters(value.numel))
         *above, last = map(self._detail, _broken(words, MAX_DETAIL))
         if "numbers" in self.items and value.shape == () and _is_wrong(scalar(value.data)):
             return (*above, self._wrong(*last))
@@ -58,7 +58,7 @@ class TensorWords(Words):
         if number is not None:
             words.append(f"data {text.number(number)}" if self.theme.records else text.number(number))
         elif "shapes" in self.items:
-            words.append(self.dims.shape(value.shape, weight=value.kind == "parameter") or "scalar")
+            words.append(self.dims.shape(value.shape, weight=value.kind == "parameter") or self.say("scalar"))
         if "dtypes" in self.items and value.dtype:
             words.append(value.dtype)
         if "sizes" in self.items and value.nbytes:
@@ -78,10 +78,10 @@ class TensorWords(Words):
         if mark is None:
             return ()
         if mark.storage == value.id:
-            return self._detail(f"kept {text.size(mark.bytes)}")
+            return self._detail(self.say("kept", bytes=text.size(mark.bytes)))
         source = self._value(mark.storage).view_of if mark.storage in self.graph.value_by_id else None
         name = self.names.get(mark.storage) or (self.names.get(source) if source is not None else None)
-        return self._detail(f"kept with {name or 'another'}")
+        return self._detail(self.say("kept with", name=name or self.say("another")))
 
     def _gradient(self, value: Value) -> tuple[Text, ...]:
         words = self.gradient(value) if "norms" in self.items else ""

@@ -13,6 +13,9 @@ from render.options import Style
 from render.scene import Text
 from render.theme import Theme
 from render.views.closing import is_closed_module
+from render.views.merging import alike, turns
+from render.words import Words as Said
+from render.words import words as said
 from tracer.graph import Graph, Node, Scope, Stats, Value
 
 Lines = tuple[tuple[Text, ...], ...]
@@ -33,6 +36,7 @@ class Words:
         style: Gives the sizes.
         items: What is to be shown.
         dims: Names of sizes.
+        lang: Of the words that are not the author's.
     """
 
     graph: Graph
@@ -40,6 +44,12 @@ class Words:
     style: Style
     items: frozenset[str]
     dims: Dims = field(default_factory=Dims)
+    lang: str = "en"
+
+    @cached_property
+    def say(self) -> Said:
+        """The words that are not the author's."""
+        return said(self.lang)
 
     @cached_property
     def names(self) -> Mapping[int, str]:
@@ -52,7 +62,7 @@ class Words:
                 found[value.id] = text.clean(name)
         outputs = [each for each in dict.fromkeys(self.graph.outputs) if each not in found]
         for number, value_id in enumerate(outputs):
-            found[value_id] = "output" if len(outputs) == 1 else f"output {number}"
+            found[value_id] = self.say("output") + ("" if len(outputs) == 1 else f" {number}")
         return found
 
     def states_shape(self, node: Node) -> bool:
@@ -70,6 +80,14 @@ class Words:
         said = [text.plain(row) for row in rows]
         is_gradient = told.startswith("|grad|") and any(row.startswith(("|grad|", "grad ")) for row in said)
         return () if is_gradient or any(told in row for row in said) else self._detail(told)
+
+    def parameters(self, number: int, *, each: bool = False) -> str:
+        """A number of parameters, in the language of the picture."""
+        return parameters(number, each=each, lang=self.lang)
+
+    def repetition(self, scope: Scope) -> str:
+        """How often what is drawn once ran, in the language of the picture."""
+        return repetition(scope, self.lang)
 
     def _detail(self, words: str) -> tuple[Text, ...]:
         if not words:
@@ -92,16 +110,24 @@ class Words:
         return counts
 
 
-def parameters(number: int, *, each: bool = False) -> str:
+def parameters(number: int, *, each: bool = False, lang: str = "en") -> str:
     """A number of parameters, as pictures tell it: `2,080 params`, `124 M params`; the exact one is in tooltips.
 
     Args:
         number: How many.
         each: Whether each of several copies has as many.
+        lang: In which language.
     """
     scaled = next(((size, letter) for size, letter in _LARGE if number >= size), None)
-    told = text.count(number) if scaled is None else f"{text.number(number / scaled[0])} {scaled[1]}"
-    return f"{told} param{'' if number == 1 else 's'}{' each' if each else ''}"
+    told = "" if scaled is None else f"{text.number(number / scaled[0])} {scaled[1]}"
+    return said(lang).counted("params each" if each else "params", number, told)
+
+
+def repetition(scope: Scope, lang: str = "en") -> str:
+    """How often what is drawn once ran: `×200` with the same weights, `12 alike` with its own each time."""
+    if turns(scope) == 1:
+        return ""
+    return said(lang).counted("alike", turns(scope)) if alike(scope) else f"×{text.count(turns(scope))}"
 
 
 def scalar(stats: Stats | None) -> float | None:
