@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from string import Formatter
 
@@ -274,11 +275,18 @@ def test_a_long_loop_is_read_on_a_slide_by_its_first_second_and_last_turn(tmp_pa
     assert (middle.running.first, middle.running.last) == (8, 9)  # all lines of a turn
 
 
-def test_what_the_picture_has_no_room_for_is_said_all_the_same(long_loop: tracer.Graph) -> None:
-    board = on_a_slide(long_loop)
-    assert "shapes" in board.drawing.options.hide
-    assert board.steps[0].facts == ("h  (4×1)",)
-    assert any(step.facts == ("x  (3×1)",) and step.title.startswith("t = 2") for step in board.steps)
+def test_what_the_picture_has_no_room_for_is_said_all_the_same(
+    cell: tracer.Graph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def without_shapes(drawing: Drawing) -> Drawing:
+        return replace(drawing, options=replace(drawing.options, hide=("shapes",)))
+
+    asked = draw(cell, hide="shapes").storyboard()
+    monkeypatch.setattr("render.telling.readable", without_shapes)
+    board = draw(cell).storyboard()
+    assert board.scene.boxes == asked.scene.boxes
+    assert board.steps[4].facts[-1].endswith("(20×1)")
+    assert "(20×1)" not in asked.steps[4].facts[-1]
 
 
 def test_turns_with_too_much_in_them_are_a_box_each(tmp_path: Path) -> None:
