@@ -22,7 +22,7 @@ from tracer.pytorch.internals import current_autograd_node, only_fakes_below, se
 from tracer.pytorch.places import caller
 from tracer.pytorch.schemas import Kernel, describe, written
 from tracer.pytorch.tape import FAILED, KERNEL, TENSOR
-from tracer.pytorch.tensors import device_of, shape_of, storage_key, tensors_in
+from tracer.pytorch.tensors import ATOMS, device_of, shape_of, storage_key, tensors_in
 from tracer.recording import in_words
 
 if TYPE_CHECKING:
@@ -108,6 +108,8 @@ class KernelMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
                     inputs.append(entry[1])
                 else:
                     inputs.append(self._backend.read(each))
+            elif type(each) in ATOMS:
+                arguments = args
             elif isinstance(each, torch.Tensor):
                 value = self._table.find(each)
                 inputs.append(self._backend.read(each) if value is None else value)
@@ -118,7 +120,9 @@ class KernelMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if self._taken and not lane.running and not self._taken.isdisjoint(inputs):
             return self._run(kernel, func, args, {}, as_author)
         if arguments is not None:
-            arguments = tuple([TENSOR if isinstance(each, torch.Tensor) else each for each in args])
+            arguments = tuple(
+                [each if type(each) in ATOMS or not isinstance(each, torch.Tensor) else TENSOR for each in args]
+            )
         number = self._new_id()
         lane.sequence = sequence = sequence_number() + lane.base
         call.kernels += 1
@@ -279,6 +283,8 @@ class KernelMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 def _without_tensors(nest: Any) -> Any:
     """The arguments of a kernel with a mark in the place of each tensor."""
+    if type(nest) in ATOMS and type(nest) is not slice:
+        return nest
     if isinstance(nest, torch.Tensor):
         return TENSOR
     if isinstance(nest, (list, tuple)):

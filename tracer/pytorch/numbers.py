@@ -20,6 +20,7 @@ from tracer.pytorch.stats import Moments, exactly, of_few, of_many, stats, toget
 
 SMALL: Final = 1 << 13  # elements; above, what numpy needs for the elements outweighs what a call costs
 _BUFFER: Final = 1 << 16  # elements of a buffer: with what is computed of them they stay in a core's cache
+_WAITING: Final = 16  # full buffers that wait to be worked out once the program has run
 _TYPES: Final = {
     torch.float32: numpy.float32, torch.float64: numpy.float64, torch.int64: numpy.int64, torch.int32: numpy.int32,
     torch.uint8: numpy.uint8, torch.int16: numpy.int16, torch.int8: numpy.int8,
@@ -54,6 +55,7 @@ class Numbers:
         self.kept = max(DRAWABLE, kept)
         self._lock: threading.Lock | None = None
         self._buffers: dict[torch.dtype, _Buffer] = {}
+        self._full: list[_Buffer] = []
         self._found: dict[int, Any] = {}  # `Stats`, or what they are made of: elements, moments, or a table and its row
         self._same: dict[int, int] = {}
 
@@ -70,7 +72,7 @@ class Numbers:
         self._lock = self._lock or threading.Lock()
 
     def _put(self, value: int, tensor: torch.Tensor) -> None:
-        if type(tensor) not in _PLAIN or tensor.is_meta:
+        if type(tensor) not in _PLAIN:
             return  # no numbers, or the author's own
         try:
             count = tensor.numel() if tensor.is_cpu else 0
@@ -78,15 +80,12 @@ class Numbers:
                 self._at_once(value, tensor, count)
                 return
             buffer = self._buffers.get(tensor.dtype)
-            if buffer is None:
+            if buffer is None or buffer.used + count > _BUFFER:
                 if tensor.dtype not in _TYPES:
                     self._at_once(value, tensor, 0)
                     return
-                buffer = self._buffers[tensor.dtype] = _Buffer(tensor.dtype)
+                buffer = self._next_buffer(tensor.dtype)
             used = buffer.used
-            if used + count > _BUFFER:
-                self._empty(buffer)
-                used = 0
             address = tensor.data_ptr()
             if not address:  # zeros that torch only pretends to hold
                 return
@@ -108,8 +107,21 @@ class Numbers:
         if found is not None:
             self._found[value] = found
 
-    def _empty(self, buffer: _Buffer) -> None:
-        """Works out what a buffer holds."""
+    def _next_buffer(self, dtype: torch.dtype) -> _Buffer:
+        """An empty buffer for a type; full ones are worked out when there are many."""
+        if dtype in self._buffers:
+            self._full.append(self._buffers[dtype])
+        if len(self._full) == _WAITING:
+            self._work_out_full()
+        buffer = self._buffers[dtype] = _Buffer(dtype)
+        return buffer
+
+    def _work_out_full(self) -> None:
+        while self._full:
+            self._work_out(self._full.pop())
+
+    def _work_out(self, buffer: _Buffer) -> None:
+        """Finds the statistics of what a buffer holds."""
         if not buffer.values:
             return
         data, starts = buffer.data[: buffer.used], buffer.starts
@@ -120,15 +132,12 @@ class Numbers:
                 self._found[value] = data[start:end].tolist()
             else:
                 self._found[value] = (table, row) if sure else (exactly(data[start:end]),)
-        buffer.used = 0
-        buffer.values.clear()
-        buffer.starts.clear()
 
     def finish(self) -> None:
         """Works out what waits."""
-        for buffer in self._buffers.values():
-            self._empty(buffer)
+        self._full.extend(self._buffers.values())
         self._buffers.clear()
+        self._work_out_full()
 
     def get(self, value: int, shape: tuple[int, ...]) -> Stats | None:
         """The statistics of a value of a shape, once finished; None where they are not known."""
