@@ -40,9 +40,8 @@ SHOWN: Final[Mapping[str, Sequence[str]]] = {  # options of the pictures of a pr
     "lstm": (
         "--style operations",
         "",
-        "--view time:steps=3",
+        "--view time:steps=2 --style operations",
         "--view roll --theme pytorch",
-        "--level function --theme print",
     ),
     "transformer": (
         "--view 'collapse:module=*.attention,module=*.mlp' --view fold --direction TB --dims B=2,T=16,C=128",
@@ -54,7 +53,7 @@ SHOWN: Final[Mapping[str, Sequence[str]]] = {  # options of the pictures of a pr
         "",
         "--color-by memory --view collapse:type=Block",
         "--depth 1 --theme keras",
-        "--view focus:around=layer2.0,hops=1",
+        "--view focus:around=layer2.0,hops=1 --style operations",
         "--for paper",
     ),
     "inception": ("", "--level function --direction TB", "--view collapse:type=Branch --theme colourblind"),
@@ -132,7 +131,8 @@ def section(program: Program, folder: Path) -> str:
     for number, options in enumerate(SHOWN.get(program.name, USUAL), 1):
         picture = folder / f"{program.name}-{number}.svg"
         graphtrace(*words, "-o", str(picture), "--no-embed", *shlex.split(options))
-        pictures = sorted([*folder.glob(picture.name), *folder.glob(f"{picture.stem}-*.svg")])
+        others = sorted(folder.glob(f"{picture.stem}-*.svg")) if number == 1 else []  # charts and the like, once
+        pictures = [picture, *others]
         command = " ".join(f"graphtrace {program.words} {options} -o {program.name}.svg".split())
         figures.append(figure(pictures, f"{program.about} {options}", command))
     return f'<h2 id="{program.name}">{program.name}</h2>\n<p>{html.escape(program.about)}</p>\n{"".join(figures)}'

@@ -19,7 +19,9 @@ def metadata(graph: Graph) -> str:
 
     Folders are cut from the names of files: a picture goes further than the machine it was drawn on.
     """
-    packed = base64.b64encode(zlib.compress(without_folders(graph).to_json().encode(), 6)).decode("ascii")
+    packer = zlib.compressobj(6)
+    parts = [packer.compress(piece.encode()) for piece in without_folders(graph).json_pieces()]
+    packed = base64.b64encode(b"".join((*parts, packer.flush()))).decode("ascii")
     return f'<metadata><graph xmlns="{NAMESPACE}" encoding="zlib base64">{packed}</graph></metadata>'
 
 

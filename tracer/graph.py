@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
@@ -317,6 +317,12 @@ class Graph:
         from tracer import serial
 
         return serial.write(self, indent)
+
+    def json_pieces(self) -> Iterator[str]:
+        """The text of `to_json` piece by piece: of a large graph all of it at once takes hundreds of megabytes."""
+        from tracer import serial
+
+        return serial.pieces(self)
 
     @classmethod
     def from_json(cls, text: str) -> Graph:

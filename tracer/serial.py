@@ -4,38 +4,40 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import MISSING, fields
+from itertools import chain, islice
 from typing import Any, Final
 
 from tracer.graph import Graph, Node, Scope, Source, Stats, Value
 
 SCHEMA: Final = "graphtrace/1"
+_PIECE: Final = 1_000  # records that are written at a time
 
 
 def write(graph: Graph, indent: int | None = None) -> str:
     """A graph as JSON text; see `Graph.to_json`."""
+    text = "".join(pieces(graph))
+    return text if indent is None else json.dumps(json.loads(text), indent=indent, ensure_ascii=False)
+
+
+def pieces(graph: Graph) -> Iterator[str]:
+    """The JSON text piece by piece, so that nobody has to hold all of it; see `Graph.json_pieces`."""
     sources: dict[Source, int] = {}
     encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
-    def rows(items: Iterable[Any]) -> str:
-        return f"[{','.join([encode(_record(item, sources)) for item in items])}]"  # all dicts at once take gigabytes
+    def rows(name: str, items: Iterable[Any]) -> Iterator[str]:
+        rest, opening = iter(items), f',"{name}":['
+        while some := list(islice(rest, _PIECE)):  # all dicts at once take gigabytes
+            yield opening + ",".join([encode(_record(item, sources)) for item in some])
+            opening = ","
+        yield "]" if opening == "," else f"{opening}]"
 
-    document = {
-        "schema": encode(SCHEMA),
-        "name": encode(graph.name),
-        "meta": encode(_plain(graph.meta)),
-        "inputs": encode(list(graph.inputs)),
-        "outputs": encode(list(graph.outputs)),
-        "scopes": rows(graph.scopes),
-        "values": rows(graph.values),
-        "nodes": rows(graph.nodes),
-    }
-    document["sources"] = rows(sources)
-    text = f"{{{','.join(f'{encode(key)}:{part}' for key, part in document.items())}}}"
-    if indent is not None:
-        text = json.dumps(json.loads(text), indent=indent, ensure_ascii=False)
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")  # half surrogates, which UTF-8 lacks, as \\ud800
+    head = {"schema": SCHEMA, "name": graph.name, "meta": _plain(graph.meta)}
+    head.update(inputs=list(graph.inputs), outputs=list(graph.outputs))
+    parts = (rows("scopes", graph.scopes), rows("values", graph.values), rows("nodes", graph.nodes))
+    for piece in chain([encode(head)[:-1]], *parts, rows("sources", sources), ["}"]):
+        yield piece.encode("utf-8", "backslashreplace").decode("utf-8")  # half a pair of surrogates as \\ud800
 
 
 def _plain(data: Any) -> Any:
