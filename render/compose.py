@@ -305,6 +305,8 @@ class _Draft:
         lines = self.words.tensor(value, self.readings.tensor(value), self.groups.module_of(group))
         across = self.theme.records and len(lines) > 1
         width, height = sizing.record_size(lines) if across else sizing.tensor_size(lines, self.style)
+        double = self._is_loss(value) and not across
+        height += sizing.DOUBLED if double and len(lines) > 2 else 0.0
         outline: Outline = "pill" if value.kind == "constant" else self.theme.outlines["tensor"]
         troubled = value.id == self._trouble[0]
         return Box(
@@ -315,7 +317,7 @@ class _Draft:
             fill=paint.fill,
             stroke=self.theme.error if troubled else paint.stroke,
             stroke_width=_MARKED if troubled else paint.width,
-            double=self._is_loss(value) and not across,
+            double=double,
             dashed=paint.dashed,
             across=across,
             tooltip=self._tooltip(value),

@@ -10,6 +10,7 @@ from render.options import Style
 from render.painting import cell_width
 
 TAG_HEIGHT: Final = 24.0
+DOUBLED: Final = 6.0  # what a second border takes from the height of a box with many lines
 _SLACK: Final = 1.08  # fonts differ: nobody measures text twice the same
 
 
