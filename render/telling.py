@@ -251,6 +251,9 @@ class _Teller:
 
     def _formula(self, node: Node, depth: int) -> str:
         """An operation on its operands; those without a name as operations themselves, `depth` levels deep."""
+        stands = turn_of(self.timeline.view, node)
+        if stands:
+            return stands
         operator, operands = self._operation(node), self.say.operands(node)
         depth += is_minus(self.timeline.view, node)
         terms = [self._term(value, depth - 1) for value in operands]

@@ -132,13 +132,17 @@ class Timeline:
 
     @cached_property
     def _turn(self) -> Place | None:
-        """From the first to the last line of a turn: of all that ran from where the first begins until the second."""
+        """The lines of a turn, all that ran from where the first begins until the second; the last if they lie apart."""
         ends = [
             next((node.id for node in self.view.nodes if number in map(step, self.view.path(node.scope))), 0)
             for number in (0, 1)
         ]
         graph = self.drawing.graph
-        return span(self._place(graph.source(node)) for node in graph.nodes if ends[0] <= node.id < ends[1])
+        found = [self._place(graph.source(node)) for node in graph.nodes if ends[0] <= node.id < ends[1]]
+        whole, ran = span(found), {place for place in found if place is not None}
+        if whole is None or whole.last - whole.first < 2 * len(ran):
+            return whole
+        return span(found[-1:]) or whole  # a function far from the loop that calls it: what runs last
 
     def _sign(self, node: Node, source: Source | None) -> Hashable:
         """Equal for the same call in the same module; what has no source is like nothing else."""

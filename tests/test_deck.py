@@ -221,6 +221,17 @@ def test_notes_and_help_come_and_go(opened: Page) -> None:
 
 
 @BROWSER
+def test_a_key_fills_the_screen_and_gives_it_back(opened: Page) -> None:
+    changed = "new Promise(done => document.addEventListener('fullscreenchange', done, { once: true }))"
+    for filled in (True, False):
+        opened.run(f"window.changed = {changed}; 0")
+        opened.press("f")
+        opened.run("window.changed.then(() => 0)")
+        assert opened.run("document.fullscreenElement === document.documentElement") is filled
+    assert opened.errors == []
+
+
+@BROWSER
 def test_the_slide_fills_any_window_without_scrolling(opened: Page, deck: Path) -> None:
     for width, height in ((1920, 1080), (800, 900), (390, 844)):
         opened.open(deck, width, height)
