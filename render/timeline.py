@@ -132,7 +132,7 @@ class Timeline:
 
     @cached_property
     def _turn(self) -> Place | None:
-        """The lines of a turn, all that ran from where the first begins until the second; the last if they lie apart."""
+        """The lines of a turn: all that ran from the first until the second; where they lie apart, the last of them."""
         ends = [
             next((node.id for node in self.view.nodes if number in map(step, self.view.path(node.scope))), 0)
             for number in (0, 1)
