@@ -100,8 +100,7 @@ def _cuts(scene: Scene) -> Iterator[Cut]:
             spans.append((edge.label_at[0] - half, edge.label_at[0] + half))
     parts = [piece for edge in scene.edges for piece in pieces(edge.path)]
     groups = [box for box in scene.boxes if box.kind == "group"]
-    if scene.direction == "TB":  # a title stands at the head of its group
-        spans += [(group.x - 3, group.x + HEAD_ROOM) for group in groups if group.lines]
+    spans += _margins(scene)
     made = {edge.head for edge in scene.edges if edge.kind == "value"}
     first = min((box.x for box in scene.boxes if box.id in made), default=0.0)
     for left, right in _gaps(spans):
@@ -118,6 +117,21 @@ def _cuts(scene: Scene) -> Iterator[Cut]:
                 found.append(Cut(x, len({round(y / SAME) for y, _ in crossed}) + 0.5 * cut))
         if found:
             yield min(found, key=lambda cut: cut.cost)
+
+
+def _margins(scene: Scene) -> Iterator[tuple[float, float]]:
+    """What lies between the borders of each group and the first and the last box in it: nothing is left of it alone."""
+    box_of = {box.id: box for box in scene.boxes}
+    reach: dict[str, tuple[float, float]] = {}
+    for box in scene.boxes:
+        group = box.group if box.kind != "group" else None
+        while group is not None:
+            left, right = reach.get(group, (math.inf, -math.inf))
+            reach[group] = (min(left, box.x), max(right, box.x + box.width))
+            group = box_of[group].group
+    for name, (left, right) in reach.items():
+        yield box_of[name].x - 3, left
+        yield right, box_of[name].x + box_of[name].width + 3
 
 
 def _gaps(spans: Iterable[tuple[float, float]]) -> Iterator[tuple[float, float]]:
