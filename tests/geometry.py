@@ -19,6 +19,7 @@ SLACK = 0.6  # positions are rounded, and lines may touch
 ON_BORDER = 2.0  # a line's end may be this far off the outline: strokes are wider than a point
 LABEL_HEIGHT = 1.2  # in font sizes
 TITLE_INSET = 12.0  # between the left edge of the room for a title and its words
+TITLE_BASELINE, TITLE_STEP = 20.0, 18.0  # from the top of a group to the words of its title; to their next line
 
 
 class Rect(NamedTuple):
@@ -123,7 +124,7 @@ def _texts(scene: Scene) -> Iterator[str]:
     """Words wider or higher than the box they stand in, and titles of groups upon what lies in these."""
     for box in scene.boxes:
         front = sheets(box)[-1]
-        room = front.width - box.title - TITLE_INSET if box.kind == "group" else front.width
+        room = front.width - box.title - TITLE_INSET * box.scale if box.kind == "group" else front.width
         for line in box.lines:
             if sum(run.width for run in line) > room:
                 yield f"the text {''.join(run.text for run in line)!r} is wider than box {box.id}"
@@ -152,9 +153,15 @@ def _titles(scene: Scene) -> Iterator[str]:
 
 
 def title_rect(box: Box) -> Rect:
-    front = sheets(box)[-1]
-    left, width = front.x + box.title + TITLE_INSET, max(sum(run.width for run in line) for line in box.lines)
-    return Rect(left, front.y + 6, left + width, front.y + 24)
+    """Where the words of a group's title stand, in a scene of any scale."""
+    front, sizes = sheets(box)[-1], [run.size for line in box.lines for run in line]
+    left, width = (
+        front.x + box.title + TITLE_INSET * box.scale,
+        max(sum(run.width for run in line) for line in box.lines),
+    )
+    first = front.y + TITLE_BASELINE * box.scale
+    last = first + TITLE_STEP * box.scale * (len(box.lines) - 1)
+    return Rect(left, first - max(sizes), left + width, last + 0.3 * max(sizes))
 
 
 def _ends(scene: Scene) -> Iterator[str]:

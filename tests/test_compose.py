@@ -182,6 +182,22 @@ def test_operations_style_folds_parameters_and_writes_a_shape_where_it_changes()
     assert labels == ["4×16×32×32", "4×16", "logits · 4×10"]
 
 
+def test_a_parameter_without_a_box_stands_where_the_author_wrote_it() -> None:
+    s = Sketch()
+    weight, x = s.value("W_x", (20, 10), kind="parameter"), s.value("x", (10, 1), kind="input")
+    product, tilted = s.value("i2h", (20, 1)), s.value(None, (1, 10))
+    s.call("@", [weight, x], [product])
+    s.call("mm", [product, weight], [tilted])
+    graph = s.graph(outputs=[tilted])
+    assert said(composed(graph, style="operations").boxes) == {
+        "x": ["10×1"],
+        "W_x @": [],
+        "mm": ["W_x · 20×10"],
+        "output": ["1×10"],
+    }
+    assert "mm" in said(composed(graph, style="operations", hide="names").boxes)
+
+
 def test_open_modules_are_groups_with_name_type_and_parameters() -> None:
     scene = composed(residual_net())
     groups = [box for box in scene.boxes if box.kind == "group"]

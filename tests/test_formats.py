@@ -68,7 +68,9 @@ def test_a_deep_chain_is_written(name: str) -> None:
         with pytest.raises(render.RenderError, match=r"million pixels \(at most 40\): .*--depth.*\.svg"):
             render.render(chain(5_000), name, level="function")
     elif formats()[name].is_deck:
-        with pytest.raises(render.RenderError, match=r"5,000 steps \(at most 300\): choose --by module"):
+        with pytest.raises(
+            render.RenderError, match=r"5,000 operations .* \(a deck has room for 400\): draw a part, --view focus"
+        ):
             render.render(chain(5_000), name, level="function")
     else:
         least = 100 if name == "model-explorer-data" else 50_000  # the heat map of a graph without gradients is empty

@@ -136,10 +136,16 @@ class OperationWords(Words):
         if "constants" in self.items:
             words += self._arguments(node)
         found += [" ".join(words)] if words else []
-        if "params" not in self.items and "counts" in self.items:
-            folded = sum(self._value(each).numel for each in dict.fromkeys(node.inputs) if self.is_parameter(each))
-            found += [self.parameters(folded)] if folded else []
-        return found
+        return found + self._parameters_read(node)
+
+    def _parameters_read(self, node: Node) -> list[str]:
+        """Of the parameters without boxes that an operation reads: which, or how many; `W_x @` says it."""
+        if "params" in self.items or "counts" not in self.items or any(self._named_operands(node)):
+            return []
+        read = self.folded(node)
+        if len(read) == 1 and self._own_module(node) is None and self.names.get(read[0].id):
+            return [self._leaf(read[0].id)]
+        return [self.parameters(sum(each.numel for each in read))] if read else []
 
     def _leaf(self, value_id: int) -> str:
         """Name and shape of the parameter that a gradient is collected in, where it has no box of its own."""
@@ -148,15 +154,22 @@ class OperationWords(Words):
         return " · ".join(word for word in (name, shape) if word)
 
     def _signed(self, node: Node) -> list[str]:
-        """The operation's sign or name, with the number that the author wrote beside it on its side."""
+        """The operation's sign or name, with the number or the parameter that the author wrote beside it."""
         name = text.clean(node.op)
         if node.phase == "backward" and is_autograd(name):
             name = derivative(name)
         shown = sign(name) or "operation"
-        if "constants" not in self.items:
-            return [shown]
-        left, right = self.inline_constants(node)
+        left, right = self.inline_constants(node) if "constants" in self.items else ("", "")
+        if not (left or right):
+            left, right = self._named_operands(node)
         return [word for word in (left, shown, right) if word]
+
+    def _named_operands(self, node: Node) -> tuple[str, str]:
+        """The parameter without a box of its own to write on the left or on the right of an operator: `W_x @`."""
+        if sign(node.op)[:1].isalnum() or len(node.inputs) != 2 or "params" in self.items or "names" not in self.items:
+            return "", ""
+        left, right = (self.names.get(each, "") if self.is_parameter(each) else "" for each in node.inputs)
+        return ("", "") if left and right else (left, right)
 
     def inline_constants(self, node: Node) -> tuple[str, str]:
         """The numbers to write on the left and on the right of an operator; empty where there is none."""
