@@ -19,7 +19,7 @@ from render.scene import Direction
 from render.theme import Theme
 from render.theme import names as theme_names
 from render.theme import theme as _read_theme
-from render.views.asking import Asked, asked
+from render.views.asking import Asked, agree, asked
 from render.views.collapse import check_depth
 from render.views.levels import CHOICES as LEVELS
 
@@ -242,6 +242,7 @@ class Options:
         both = [item for item in self.show if item in self.hide]
         if both:
             raise RenderError(f"{both[0]!r} is both to be shown and to be hidden: leave it out of one")
+        agree(self.view, level=self.level, depth=self.depth, hide=self.hide)
         if self.split and not self.targets:
             raise RenderError("there is no page to split for: say which with --for slide, paper or poster, or --size")
 

@@ -116,7 +116,7 @@ def test_a_saved_graph_gives_the_same_picture_as_the_script(folder: Path) -> Non
         *(["--show", name] for name in ITEMS),
         *(["--hide", name] for name in ITEMS),
         *(["--level", name] for name in ("module", "function", "kernel", "autograd")),
-        *(["--view", name] for name in views()),
+        *(["--view", name] for name, view in views().items() if view.bare),
         ["--view", "skip", "--view", "collapse:depth=1,to=modules"],
         *(["--style", name] for name in ("data", "operations")),
         *(["--direction", name] for name in ("LR", "TB")),

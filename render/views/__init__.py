@@ -28,6 +28,7 @@ class View:
         apply: The function; its keyword-only arguments are the view's options.
         level: Whether it says at what level to draw, so that calls are not closed to functions beforehand.
         phases: Whether it needs the operations of backward and of the optimizer, which are otherwise left out.
+        bare: Whether it does something without options.
     """
 
     name: str
@@ -35,17 +36,20 @@ class View:
     apply: Callable[..., Graph]
     level: bool = False
     phases: bool = False
+    bare: bool = True
 
 
 _FOUND: dict[str, View] = {}
 _Apply = TypeVar("_Apply", bound=Callable[..., Graph])
 
 
-def register(name: str, *, help_text: str, level: bool = False, phases: bool = False) -> Callable[[_Apply], _Apply]:
+def register(
+    name: str, *, help_text: str, level: bool = False, phases: bool = False, bare: bool = True
+) -> Callable[[_Apply], _Apply]:
     """Decorates a function as the view `name` (arguments as in `View`)."""
 
     def add(apply: _Apply) -> _Apply:
-        _FOUND[name] = View(name, help_text, apply, level, phases)
+        _FOUND[name] = View(name, help_text, apply, level, phases, bare)
         return apply
 
     return add

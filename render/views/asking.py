@@ -88,7 +88,37 @@ def _asked(wish: Wish) -> Asked:
             if not known:
                 raise RenderError(f"view {name!r} has no options: leave out {option!r}")
             raise wrong_choice(f"option of view {name!r}", option, known)
+    if not given and not view.bare:
+        raise RenderError(f"view {name!r} needs to know what: write {name}:{f' or {name}:'.join(_usages(known))}")
     return Asked(view, {option: _value(view, known[option], value) for option, value in given.items()})
+
+
+def _usages(known: Mapping[str, Option]) -> list[str]:
+    return [option.usage for option in known.values()]
+
+
+def agree(views: Iterable[Asked], *, level: str, depth: int | None, hide: Iterable[str]) -> None:
+    """Checks that nothing else that is asked of a picture says the opposite of its views.
+
+    Raises:
+        RenderError: A level or a depth beside a view that sets it; a view that draws what is to be hidden.
+    """
+    for each in views:
+        name, known = each.view.name, options(each.view)
+        if each.view.level and level != "auto":
+            instead = f", or write {name}:to={level}s" if f"{level}s" in _choices(known, "to") else ""
+            raise RenderError(
+                f"level {level!r} and view {name!r} both say what a box stands for: leave out one{instead}"
+            )
+        if each.view.level and depth is not None:
+            instead = f", or write {name}:depth={depth}" if "depth" in known else ""
+            raise RenderError(f"depth and view {name!r} both say what is closed: leave out one{instead}")
+        if "backward" in hide and (name == "backward" or "backward" in each.options.get("keep", ())):
+            raise RenderError(f"view {name!r} draws what is to be hidden, 'backward': leave out one")
+
+
+def _choices(known: Mapping[str, Option], name: str) -> tuple[str, ...]:
+    return known[name].choices if name in known else ()
 
 
 def _spelled(text: str) -> tuple[str, dict[str, Any]]:

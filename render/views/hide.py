@@ -13,7 +13,7 @@ from render.views.subgraph import with_nodes
 from tracer.graph import Graph, Node
 
 
-@register("hide", help_text="without some modules, functions or tensors, as if values had passed them by")
+@register("hide", help_text="without some modules, functions or tensors, as if values had passed them by", bare=False)
 def hide(
     graph: Graph,
     *,

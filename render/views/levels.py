@@ -12,7 +12,7 @@ from render.views.asking import Asked
 from render.views.auto import MAX_SHOWN, auto
 from render.views.autograd import autograd
 from render.views.collapse import check_depth, collapse
-from render.views.phase import phase
+from render.views.phase import forward
 from render.views.prune import prune
 from render.views.skip import skip
 from tracer.graph import Graph
@@ -56,7 +56,7 @@ def select(
         steps.insert(0, _level(level, depth, bool(views), every))
         first += 1
     whole = "backward" in items or any(each.view.phases for each in views)
-    kept = graph if whole else phase(graph)
+    kept = graph if whole else forward(graph)
     return _applied(kept, [*steps[:first], *_tidying(items), *steps[first:]])
 
 

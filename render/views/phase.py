@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import get_args
 
-from render.errors import wrong_choice
+from render.errors import RenderError, wrong_choice
 from render.views import register
 from render.views.subgraph import with_nodes
 from tracer.graph import Graph, Phase
@@ -21,11 +21,23 @@ def phase(graph: Graph, *, keep: tuple[Phase, ...] = ("forward",)) -> Graph:
         keep: A phase to keep.
 
     Raises:
-        RenderError: `keep` names something else.
+        RenderError: `keep` names something else, or none of these ran.
     """
     for each in keep:
         if each not in PHASES:
             raise wrong_choice("phase", each, PHASES)
-    if all(node.phase in keep for node in graph.nodes):
+    there = [each for each in PHASES if any(node.phase == each for node in graph.nodes)]
+    if there and not set(there) & set(keep):
+        raise RenderError(f"nothing is left to draw: no {' or '.join(keep)} ran; keep one of {', '.join(there)}")
+    return _kept(graph, keep)
+
+
+def forward(graph: Graph) -> Graph:
+    """The graph without backward and the optimizer, whatever that leaves."""
+    return _kept(graph, ("forward",))
+
+
+def _kept(graph: Graph, phases: tuple[Phase, ...]) -> Graph:
+    if all(node.phase in phases for node in graph.nodes):
         return graph
-    return with_nodes(graph, (node for node in graph.nodes if node.phase in keep))
+    return with_nodes(graph, (node for node in graph.nodes if node.phase in phases))
