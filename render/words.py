@@ -154,6 +154,7 @@ def _slavic(number: int) -> int:
     return 1 if 2 <= number % 10 <= 4 and not 12 <= number % 100 <= 14 else 2
 
 
+_THOUSANDS: Final = {"en": ",", "ru": "\u00a0"}  # between thousands; a comma begins a fraction in Russian
 _PLURALS: Final[Mapping[str, Callable[[int], int]]] = {"en": lambda number: int(number != 1), "ru": _slavic}
 
 
@@ -177,11 +178,11 @@ class Words:
         Args:
             key: Of words with a form for each kind of number.
             number: How many.
-            told: The number as it is written; by default all its digits.
+            told: The number as it is written; by default all its digits, in the manner of the language.
         """
         forms = WORDS[self.lang][key].split("|")
         form = forms[min(_PLURALS[self.lang](number), len(forms) - 1)]
-        return form.format(count=told or text.count(number))
+        return form.format(count=told or text.count(number).replace(",", _THOUSANDS[self.lang]))
 
 
 def words(lang: str) -> Words:

@@ -439,7 +439,7 @@ def test_the_words_are_in_the_language_asked_for(cell: tracer.Graph) -> None:
         (5, "5 операций"),
         (11, "11 операций"),
         (21, "21 операция"),
-        (1234, "1,234 операции"),
+        (1234, "1\u00a0234 операции"),
     ],
 )
 def test_what_is_counted_has_the_form_that_its_number_asks_for(number: int, said: str) -> None:
