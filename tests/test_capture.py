@@ -156,6 +156,7 @@ NAMES = {
     "class C: pass\nc = C()\nc.h = a + b": ["c.h"],
     "d = {}\nd['k'] = a + b": ["d['k']"],
     "xs = [t + 1 for t in (a, b)]": ["xs", "xs"],
+    "u, v = (t + 1 for t in (a, b))": [None, None],  # which of them goes where is not known
     "for row in a.unbind():\n    pass": ["row", "row", "row"],
     "for _ in range(2):\n    h = a + b": ["h", "h"],
     "def f(p):\n    return p + 1\ny = f(a)": ["y"],
@@ -177,6 +178,13 @@ def test_results_bear_the_names_they_are_assigned_to(code: str, tmp_path: Path) 
         assert names[-1] == "x"
     else:
         assert names == NAMES[code]
+
+
+def test_weights_from_a_generator_bear_the_names_of_the_variables_that_hold_them(tmp_path: Path) -> None:
+    code = "u, v = (torch.ones(3, requires_grad=True) for _ in range(2))\ny = (u - v).sum()\ny.backward()"
+    recording, _ = run(tmp_path, code, torch=torch)
+    (minus,) = [scope for scope in recording.whole.scopes if scope.name == "-"]
+    assert [recording.whole.value_by_id[value].name for value in minus.inputs] == ["u", "v"]
 
 
 OPERATORS = {

@@ -224,7 +224,8 @@ def _targets(node: Any) -> tuple[tuple[str, ...], bool, bool]:
     child, parent = node, getattr(node, "parent", None)
     while parent is not None:
         if isinstance(parent, ast.Assign) and child is parent.value:
-            return _pick(parent.targets[0], index), each, False
+            found = _pick(parent.targets[0], index)
+            return () if each and len(found) > 1 else found, each, False  # `a, b = (f() for ...)`: which is not known
         if isinstance(parent, (ast.AnnAssign, ast.NamedExpr)) and child is parent.value:
             return _pick(parent.target, index), each, False
         if isinstance(parent, (ast.For, ast.AsyncFor, ast.comprehension)) and child is parent.iter:

@@ -293,11 +293,11 @@ class CallMode(TorchFunctionMode):
             value = self._find(tensor)
             if value is not None:
                 outputs.append(value)
-                if tensor.requires_grad and value not in self._watched:
-                    backend.note_requires_grad(tensor, value)
                 if call.direct and self._tape.kinds.get(value) == "constant":
                     self._tape.kinds[value] = "input"  # the author called a factory himself
                     backend.namer.nameless.add(value)
+                if tensor.requires_grad and value not in self._watched:
+                    backend.note_requires_grad(tensor, value)
         until = sequence_number()
         if until - since > 1:
             backend.gradients.watch_inside(results, since, until, self._events[start:], self._lane.base)
