@@ -21,7 +21,7 @@ from render.views.auto import MAX_BOXES, auto, closings, count_boxes, opened
 from render.views.closing import close
 from render.views.fold import alike_once
 from render.views.levels import select
-from render.views.phase import phase
+from render.views.phase import forward
 from render.views.roll import roll
 from render.views.skip import skip
 from render.views.subgraph import note
@@ -155,7 +155,7 @@ def _views(drawing: Drawing) -> Iterator[Graph]:
     if once is not whole:
         yield once
     items = drawing.options.items("data")
-    made = opened(drawing.graph if "backward" in items else phase(drawing.graph))
+    made = opened(drawing.graph if "backward" in items else forward(drawing.graph))
     for closed in closings(made, _counts(count_boxes(made)), count_boxes(whole)):
         yield closed if "views" in items else skip(closed)
     looped = _loops_closed(once)

@@ -63,6 +63,18 @@ def test_what_cannot_be_is_refused_with_what_can(wish: str | Wish, message: str)
         asked([wish])
 
 
+@pytest.mark.parametrize("view", ["roll", "time", "fold:pattern=none", "phase:keep=forward,keep=backward"])
+def test_a_view_that_changes_nothing_says_so(view: str) -> None:
+    name = view.partition(":")[0]
+    assert render.draw(mlp(), view=view).notes == (f"view {name!r} changes nothing here",)
+    assert render.draw(empty(), view=view).notes == ()
+
+
+def test_a_view_that_needs_an_option_is_given_none_by_an_empty_one() -> None:
+    with pytest.raises(RenderError, match="'hide' needs to know what"):
+        asked([("hide", {"module": ()})])
+
+
 def test_a_pattern_that_fits_nothing_shows_what_is_near() -> None:
     with pytest.raises(RenderError, match=r"no module matches 'block.0' \(nearest are blocks.0"):
         render.draw(residual_net(2), view="collapse:module=block.0").view  # noqa: B018 - made when asked for

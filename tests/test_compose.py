@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import pytest
 
@@ -230,6 +231,18 @@ def test_a_closed_module_that_holds_more_says_how_much_and_the_shape_that_comes_
     block = next(box.id for box in scene.boxes if words(box)[:1] == ["Block"])
     assert [edge.label for edge in scene.edges if edge.tail == block] == [None]  # the box has said it
     assert said(composed(residual_net(), view="collapse:type=Block", hide="shapes").boxes)["Block"][1] == "6 operations"
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"view": "collapse:depth=1"}, {"view": "collapse:module=blocks.*"}, {"view": "auto:boxes=8"}, {"depth": 1},
+        {"view": "collapse:to=modules,type=Block"}, {"level": "kernel", "depth": 1},
+    ],
+)  # fmt: skip
+def test_what_a_closed_module_makes_is_said_however_it_was_closed(asked: dict[str, Any]) -> None:
+    ((_, *rows),) = [words(box) for box in composed(residual_net(), **asked).boxes if words(box)[:1] == ["Block"]]
+    assert rows == ["blocks.0 · 4,672 params", "6 operations · 4×16×32×32"]
 
 
 def test_large_pictures_state_the_gradients_of_parameters_and_draw_their_way_on_request() -> None:

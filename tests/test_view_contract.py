@@ -127,3 +127,57 @@ def test_a_phase_that_did_not_run_is_refused_with_those_that_did() -> None:
     with pytest.raises(RenderError, match=r"nothing is left to draw: no update ran; keep one of forward, backward"):
         draw(rnn_cell(), view="phase:keep=update").view  # noqa: B018 - made when asked for
     assert draw(rnn_cell(), view="phase:keep=forward,keep=update").view.nodes
+
+
+def wrong(name: str) -> list[tuple[str, str]]:
+    """For a view and each option of it: what nobody can ask for, with what the refusal says."""
+    found = [(f"{name}:no_such=1", "no_such"), (f"{name}:1", "write a view as"), (f"{name}x", "unknown view")]
+    for option in asking.options(get(name)).values():
+        asked = f"{name}:{option.name}"
+        found.append((f"{asked}=", "cannot be read"))
+        if option.choices:
+            found.append((f"{asked}={option.choices[0]}x", f"did you mean '{option.choices[0]}'"))
+        elif option.kind is int:
+            found.extend((f"{asked}={value}", "whole number") for value in ("-1", "1.5", "many", "1e9", "\u0663"))
+            found.append((f"{asked}=3,{option.name}=4", "one whole number"))
+        elif option.kind is bool:
+            found.append((f"{asked}=perhaps", "yes or no"))
+        else:
+            found.append((f"{asked}=no.such", r"no\.such"))
+    return found
+
+
+@pytest.mark.parametrize(("wish", "message"), [each for name in NAMES for each in wrong(name)])
+def test_what_a_view_cannot_do_is_refused_with_what_it_can(wish: str, message: str) -> None:
+    with pytest.raises(RenderError, match=message):
+        draw(residual_net(2), view=wish).view  # noqa: B018 - made when asked for
+
+
+NEAR = {"module": "blocks.O", "type": "Blok", "function": "convd", "tensor": "logit", "pattern": "convd+mean"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_pattern_that_fits_nothing_shows_what_is_near(name: str) -> None:
+    for option in asking.options(get(name)).values():
+        if option.kind is tuple and not option.choices:
+            with pytest.raises(RenderError, match=r"no .* matches .* \(nearest are (blocks.1|Block|conv|logits)"):
+                draw(residual_net(2), view=f"{name}:{option.name}={NEAR.get(option.name, 'logit')}").view  # noqa: B018
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_zero_is_refused_where_it_means_nothing(name: str) -> None:
+    for option in asking.options(get(name)).values():
+        if option.kind is int:
+            wish = f"{name}:{option.name}=0"
+            if wish == "collapse:depth=0":
+                assert draw(residual_net(2), view=wish).composed.boxes
+                continue
+            said = rf"{name}:{option.name} must be .* not 0|nothing lies within {option.name}=0 of the result"
+            with pytest.raises(RenderError, match=said):
+                draw(residual_net(2), view=wish).view  # noqa: B018
+
+
+@pytest.mark.parametrize("wish", ["hide:function=*", "hide:type=SmallResNet,function=cross_entropy"])
+def test_where_everything_is_hidden_it_is_said(wish: str) -> None:
+    with pytest.raises(RenderError, match="nothing is left to draw: hide fewer"):
+        draw(residual_net(2), view=wish).view  # noqa: B018

@@ -89,7 +89,10 @@ class Showing:
 
     def _chosen(self, figure: Mapping[str, Any], also: str = "") -> Mapping[str, Any]:
         """The options of a figure, and those it has in a deck; what the user wrote wins."""
-        return {**figure.get("draw", {}), **figure.get(also, {}), **self.options}
+        usual = {**figure.get("draw", {}), **figure.get(also, {})}
+        if not {"level", "depth"}.isdisjoint(self.options):
+            usual.pop("view", None)  # which would say the level, too
+        return {**usual, **self.options}
 
     def _page(self, figure: Mapping[str, Any]) -> Page:
         """A slide that is shown at once: a graph, or what is made of the variables."""

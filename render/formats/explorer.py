@@ -67,9 +67,10 @@ def _name(drawing: Drawing) -> str:
 
 def _opened(drawing: Drawing) -> Drawing:
     """The drawing without the folding that suits a picture."""
-    if drawing.options.level != "auto":
+    options = drawing.options
+    if options.level != "auto" or any(each.view.level for each in options.view):
         return drawing
-    return Drawing(drawing.graph, replace(drawing.options, level="function"))
+    return Drawing(drawing.graph, replace(options, level="function"))
 
 
 def _json(document: object) -> str:

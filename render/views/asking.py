@@ -11,6 +11,7 @@ from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hi
 
 from render.errors import RenderError, wrong_choice
 from render.views import View, get
+from render.views.subgraph import note
 from tracer.graph import Graph
 
 _YES: Final = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
@@ -51,7 +52,8 @@ class Asked:
 
     def apply(self, graph: Graph) -> Graph:
         """What the view makes of a graph."""
-        return self.view.apply(graph, **self.options)
+        made = self.view.apply(graph, **self.options)
+        return note(made, f"view {self.view.name!r} changes nothing here") if made is graph and graph.nodes else made
 
 
 def options(view: View) -> Mapping[str, Option]:
@@ -88,7 +90,7 @@ def _asked(wish: Wish) -> Asked:
             if not known:
                 raise RenderError(f"view {name!r} has no options: leave out {option!r}")
             raise wrong_choice(f"option of view {name!r}", option, known)
-    if not given and not view.bare:
+    if not view.bare and not any(given.values()):
         raise RenderError(f"view {name!r} needs to know what: write {name}:{f' or {name}:'.join(_usages(known))}")
     return Asked(view, {option: _value(view, known[option], value) for option, value in given.items()})
 

@@ -52,10 +52,8 @@ def focus(
         kept &= _reached(near, _makers(graph, end), None, _BACK)
     if around or not (start or end):
         kept &= _near(graph, near, around, hops)
-    if not kept and around:
-        raise RenderError(f"nothing lies within hops={hops} of {', '.join(around)}: ask for more hops")
     if not kept:
-        raise RenderError(f"no way leads from {', '.join(start)} to {', '.join(end)}: is it the other way round?")
+        raise _nothing(around, hops, start, end)
     left_out = len(graph.nodes) - len(kept)
     if not left_out:
         return graph
@@ -71,6 +69,16 @@ def _near(graph: Graph, near: Neighbours, around: tuple[str, ...], hops: int) ->
     touching = [node.id for node in graph.nodes if any(each in tensors for each in (*node.inputs, *node.outputs))]
     found = _reached(near, [node.id for node in calls], hops, _BOTH)
     return found | (_reached(near, touching, hops - 1, _BOTH) if hops else set())
+
+
+def _nothing(around: tuple[str, ...], hops: int, start: tuple[str, ...], end: tuple[str, ...]) -> RenderError:
+    """The error where nothing is left."""
+    if around or not (start or end):
+        return RenderError(f"nothing lies within hops={hops} of {', '.join(around) or 'the result'}: ask for more hops")
+    if start and end:
+        return RenderError(f"no way leads from {', '.join(start)} to {', '.join(end)}: is it the other way round?")
+    what = f"reads {', '.join(start)}" if start else f"makes {', '.join(end)}"
+    return RenderError(f"no operation {what}: give focus:{'end' if start else 'start'} instead")
 
 
 def _meant(graph: Graph, patterns: tuple[str, ...]) -> tuple[set[int], list[Node]]:
