@@ -53,7 +53,9 @@ class Asked:
     def apply(self, graph: Graph) -> Graph:
         """What the view makes of a graph."""
         made = self.view.apply(graph, **self.options)
-        return note(made, f"view {self.view.name!r} changes nothing here") if made is graph and graph.nodes else made
+        if made is not graph or not graph.nodes or self.view.phases:  # which, asked for, brought backward in
+            return made
+        return note(graph, f"view {self.view.name!r} changes nothing here")
 
 
 def options(view: View) -> Mapping[str, Option]:
