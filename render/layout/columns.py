@@ -1,4 +1,7 @@
-"""Lines up the turns of a loop: columns of one height, whose states leave each where the next one takes them in."""
+"""Lines up the turns of a loop: columns of one height, whose states leave each where the next one takes them in.
+
+In a picture that flows downwards they are rows of one width: what is said of heights here holds across the flow.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +23,25 @@ if TYPE_CHECKING:
 BEND: Final = 28.0  # room at the end of a column for states to come to the height at which they are taken in
 
 
+def make_alike(plan: Plan) -> None:
+    """Leads out of the last column what leaves the one before it, so that both are laid out alike.
+
+    The last turn hands nothing on: without these ends, which no line is drawn to, its operations would stand elsewhere.
+
+    Args:
+        plan: Not yet laid out; nets in its last columns are changed.
+    """
+    for group in [*plan.levels]:
+        columns = _columns(plan, group)
+        if len(columns) < 2:
+            continue
+        before, last = (_content(plan, column) for column in columns[-2:])
+        same = {box: last[place] for place, box in before.items() if place in last}
+        for box, other in same.items():
+            if box in plan.levels and other in plan.levels:
+                _lead_out(plan.levels[box].nets, plan.levels[other].nets, same)
+
+
 def line_up(plan: Plan, group: int, insides: Mapping[int, tuple[Plate, Point]]) -> None:
     """Gives the columns that lie in a group one height, and has what runs from each to the next leave it there.
 
@@ -31,11 +53,8 @@ def line_up(plan: Plan, group: int, insides: Mapping[int, tuple[Plate, Point]]) 
         group: In which they lie.
         insides: Of groups that are laid out, with where in the group the inside begins.
     """
-    columns = sorted(
-        (box for box in plan.levels[group].members if plan.scene.boxes[box].column is not None),
-        key=lambda box: plan.scene.boxes[box].column or 0,
-    )
-    if len(columns) < 2 or not plan.across:
+    columns = _columns(plan, group)
+    if len(columns) < 2:
         return
     breadth = max(plan.breadth[column] for column in columns)
     for column in columns:
@@ -63,7 +82,7 @@ def straight(plan: Plan, sheet: Sheet, nets: Mapping[Key, Net], line: Sequence[f
         line: Positions of its nodes; they are given back as they are where there is no room for others.
     """
     node_of = {box: node for node, box in enumerate(sheet.boxes) if plan.scene.boxes[box].column is not None}
-    if len(node_of) < 2 or not plan.across:
+    if len(node_of) < 2:
         return [*line]
     moved, nodes = [*line], sorted(node_of.values(), key=lambda node: sheet.rank[node])
     first, last = sheet.rank[nodes[0]], sheet.rank[nodes[-1]]
@@ -87,6 +106,33 @@ def straight(plan: Plan, sheet: Sheet, nets: Mapping[Key, Net], line: Sequence[f
             moved = _with(moved, passing, line[nodes[0]] + furthest)
     moved = _make_room(sheet, fixed, moved)
     return moved if _has_room(sheet, moved) else [*line]
+
+
+def _content(plan: Plan, column: int) -> dict[tuple[str, int], int]:
+    """A column and all that lies in it, however deep, by kind and number, which turns have in common."""
+    found, count, around = dict[tuple[str, int], int](), dict[str, int](), {column}
+    for box in range(column, len(plan.parent)):  # groups stand before what lies in them
+        if box == column or plan.parent[box] in around:
+            around.add(box)
+            kind = plan.scene.boxes[box].kind
+            count[kind] = count.get(kind, 0) + 1
+            found[kind, count[kind]] = box
+    return found
+
+
+def _lead_out(before: Mapping[Key, Net], last: Mapping[Key, Net], same: Mapping[int, int]) -> None:
+    """Gives nets an end at the border if the same ones in the column before have one; labels may differ."""
+    leaving = {same.get(key.tail): key for key, net in before.items() if EXIT in net.targets}
+    for key, net in last.items():
+        if key.tail in leaving and key._replace(label="") == leaving[key.tail]._replace(tail=key.tail, label=""):
+            net.targets.setdefault(EXIT)
+
+
+def _columns(plan: Plan, group: int) -> list[int]:
+    """The columns that lie in a group, in the order of time."""
+    boxes = plan.scene.boxes
+    found = [box for box in plan.levels[group].members if boxes[box].column is not None]
+    return sorted(found, key=lambda box: boxes[box].column or 0)
 
 
 def _with(line: Sequence[float], nodes: Sequence[int], at: float) -> list[float]:

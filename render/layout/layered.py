@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from render.layout.columns import line_up
+from render.layout.columns import line_up, make_alike
 from render.layout.finish import finish
 from render.layout.levels import ENTRY, EXIT, ROOT, Level, cut
 from render.layout.outline import STACK
@@ -33,6 +33,7 @@ TO_THE_LEFT: Final = 16.0  # room that it may take to have a title at the left
 def place(scene: Scene) -> Scene:
     """The scene with everything placed; time and space are about linear in the boxes and the ranks that edges span."""
     plan = cut(scene)
+    make_alike(plan)
     insides: dict[int, tuple[Plate, Point]] = {}
     for group in sorted(plan.levels, reverse=True):  # inner groups have higher numbers than the ones around them
         if plan.levels[group].members:
