@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from render import draw
+from render.scene import Scene
 from render.views.merging import carried, turns
 from tests.geometry import problems
 from tests.programs import run
@@ -189,7 +190,47 @@ def test_real_loops_are_one_pass_and_rolled(
     assert len({value for value, _ in carried(scope)}) == states
     assert drawing.view.loss == draw(recording.graphs[0], level="function").view.loss
     for view in ("roll", "time:steps=3"):
-        assert problems(draw(recording.graphs[0], view=view).scene) == []
+        for direction in ("LR", "TB"):
+            assert problems(draw(recording.graphs[0], view=view, direction=direction).scene) == []
+
+
+CACHE = """
+    import torch
+
+    W_q, W_k, W_v = (torch.randn(4, 4, requires_grad=True) for _ in range(3))
+    x, keys, values = torch.randn(1, 4), torch.zeros(0, 4), torch.zeros(0, 4)
+    for t in range(5):
+        keys = torch.cat([keys, x @ W_k])
+        values = torch.cat([values, x @ W_v])
+        x = x + torch.softmax(x @ W_q @ keys.T / 2, dim=-1) @ values
+    loss = x.sum()
+"""
+
+
+def heights(scene: Scene) -> list[list[float]]:
+    """How far below the top of its column each operation stands; in rows, how far from where the row begins."""
+    across = scene.direction == "LR"
+    column = {box.id: box if box.column is not None else None for box in scene.boxes}
+    found: dict[int, list[float]] = {}
+    for box in scene.boxes:
+        around = column[box.id] = column[box.id] or column.get(box.group or "")
+        if box.kind == "operation" and around is not None and around.kind == "group":
+            middle = box.y + box.height / 2 - around.y if across else box.x + box.width / 2 - around.x
+            found.setdefault(around.column or 0, []).append(middle)
+    return [found[turn] for turn in sorted(found)]
+
+
+@pytest.mark.parametrize("program", [RNN, CELL, LSTM, GRU, CACHE], ids=["rnn", "cell", "lstm", "gru", "cache"])
+def test_the_same_operation_stands_at_the_same_height_in_each_turn(program: str, tmp_path: Path) -> None:
+    recording, _ = run(tmp_path, program)
+    for direction in ("LR", "TB"):
+        scene = draw(recording.graphs[0], view="time:steps=30", style="operations", direction=direction).scene
+        assert problems(scene) == []
+        columns = [box for box in scene.boxes if box.column is not None]
+        assert len({(box.y, box.height) if direction == "LR" else (box.x, box.width) for box in columns}) == 1
+        _, second, *others = heights(scene)
+        for other in others:
+            assert other == pytest.approx(second, abs=1.0)
 
 
 # Without a gradient, passes are told apart by what modules are given.

@@ -32,7 +32,7 @@ def make_alike(plan: Plan) -> None:
         plan: Not yet laid out; nets in its last columns are changed.
     """
     for group in [*plan.levels]:
-        columns = _columns(plan, group)
+        columns = [column for column in _columns(plan, group) if column in plan.levels]
         if len(columns) < 2:
             continue
         before, last = (_content(plan, column) for column in columns[-2:])
