@@ -12,6 +12,7 @@ from typing import Final
 from render.errors import RenderError
 from render.layout.curves import pieces, point_at
 from render.layout.rows import rows
+from render.layout.titles import ROW
 from render.painting import inner
 from render.scene import Box, Edge, Label, Point, Scene, Text
 from render.text import LEAST, line_width
@@ -328,7 +329,8 @@ def _holds(box: Box, lines: tuple[tuple[Text, ...], ...]) -> bool:
     """Whether there is room in a box for its lines in another size."""
     widest = max(map(line_width, lines), default=0.0)
     if box.kind == "group":
-        return widest <= box.width - box.title - 16
+        below = max((run.size for line in lines[1:] for run in line), default=0.0)
+        return widest <= box.width - box.title - 16 and below <= ROW * box.scale
     if box.across:
         return lines == box.lines
     border = 2 * inner(box) if box.double else 0.0

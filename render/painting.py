@@ -9,13 +9,14 @@ from typing import Final
 
 from render import text
 from render.layout.outline import sheets
+from render.layout.titles import ROW
 from render.scene import Anchor, Box, Edge, Label, Point, Scene, Text
 
 HEAD: Final = 7.0  # length and breadth of an arrow's head, in widths of its line
 OVERSHOOT: Final = 7 / 16  # how far the head's point stands beyond the end of the line, in widths of the line
 _DOUBLE: Final = 4.0  # from a border to the second one inside
 _DASH: Final = (5.0, 4.0)  # line and gap
-_TITLE: Final = (12.0, 20.0, 18.0)  # of a group: from its left edge, from its top to the first base line, to the next
+_TITLE: Final = (12.0, 20.0, ROW)  # of a group: from its left edge, from its top to the first base line, to the next
 
 
 @dataclass(frozen=True, slots=True)

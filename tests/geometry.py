@@ -19,7 +19,7 @@ SLACK = 0.6  # positions are rounded, and lines may touch
 ON_BORDER = 2.0  # a line's end may be this far off the outline: strokes are wider than a point
 LABEL_HEIGHT = 1.2  # in font sizes
 TITLE_INSET = 12.0  # between the left edge of the room for a title and its words
-TITLE_BASELINE, TITLE_STEP = 20.0, 18.0  # from the top of a group to the words of its title; to their next line
+TITLE_BASELINE, TITLE_STEP = 20.0, 16.0  # from the top of a group to the words of its title; to their next line
 
 
 class Rect(NamedTuple):

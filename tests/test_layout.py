@@ -196,7 +196,8 @@ def test_titles_are_kept_free(direction: Direction) -> None:
         assert now[name].width >= needs.width
         left = now[name].x + now[name].title
         assert left + needs.width <= now[name].x + now[name].width + 0.02
-        strip = (left + 1, now[name].y + 1, left + needs.width - 4, now[name].y + needs.height)
+        margin = 12 - 5.5  # of the room for a title: lines keep some of it free
+        strip = (left + margin, now[name].y + 1, left + needs.width - margin, now[name].y + needs.height)
         for edge in placed.edges:
             through = [(x, y) for x, y in samples(edge.path) if strip[0] < x < strip[2] and strip[1] < y < strip[3]]
             assert not through, f"{edge.id} runs through the title of {name}"

@@ -51,7 +51,8 @@ def finish(
     corners = [_turn(plan, at[index]) for index in range(len(scene.boxes))]
     sizes = [_turn(plan, size) for size in zip(plan.length, plan.breadth, strict=True)]
     rects = [(*corner, *size) for corner, size in zip(corners, sizes, strict=True)]
-    return settle(scene, rects, paths, centres, plan.title)
+    boxes = tuple(plan.titled.get(index, box) for index, box in enumerate(scene.boxes))
+    return settle(replace(scene, boxes=boxes), rects, paths, centres)
 
 
 def _turn(plan: Plan, point: Point) -> Point:
@@ -63,7 +64,6 @@ def settle(
     rects: Sequence[Rect],
     paths: Sequence[Sequence[Point]],
     centres: Sequence[Point | None],
-    titles: Mapping[int, float],
 ) -> Scene:
     """The scene with everything in its place: moved so that all of it lies in the picture, with a margin.
 
@@ -72,7 +72,6 @@ def settle(
         rects: Left, top, width and height of each box.
         paths: Of each edge, between points on the bounding rectangles of its boxes; they are moved onto the outlines.
         centres: Of the label of each edge; None for one that is not drawn.
-        titles: Where titles begin, by number of the group; at the left for those that are missing.
     """
     left, top, right, bottom = _bounds(scene, rects, paths, centres)
     x, y = MARGIN - left, MARGIN - top
@@ -83,9 +82,9 @@ def settle(
             y=round(rect[1] + y, 2),
             width=round(rect[2], 2),
             height=round(rect[3], 2),
-            title=round(titles.get(index, 0.0), 2),
+            title=round(box.title, 2),
         )
-        for index, (box, rect) in enumerate(zip(scene.boxes, rects, strict=True))
+        for box, rect in zip(scene.boxes, rects, strict=True)
     )
     by_id = {box.id: box for box in boxes}
     edges = []

@@ -148,7 +148,7 @@ def _read(plan: Plan, answer: dict[str, Any]) -> Scene:
             _, _, width, height = rects[index]
             rects[index] = (x - width / 2, -y - height / 2, width, height)
     items = {int(item["id"]): item for item in answer.get("edges", ())}
-    return settle(scene, rects, *_edges(plan, rects, items), {})
+    return settle(scene, rects, *_edges(plan, rects, items))
 
 
 def _edges(

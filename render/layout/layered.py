@@ -5,7 +5,8 @@ Ranks, order within ranks, positions across and routes have a file each; here th
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from render.layout.columns import line_up, make_alike
 from render.layout.finish import finish
@@ -15,18 +16,20 @@ from render.layout.packing import pack
 from render.layout.plate import Plate, lay_out
 from render.layout.routes import Run, join
 from render.layout.sheet import TWIN
+from render.layout.titles import in_two_rows
 from render.layout.wrap import wrap
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from render.layout.levels import Key, Net, Plan
-    from render.scene import Point, Scene
+    from render.scene import Box, Point, Scene
 
 PAD: Final = 16.0  # between the border of a group and what lies in it
 BORDER: Final = 4.0  # the same where lines cross the border, which leave room for themselves
 UNDER_TITLE: Final = 6.0
 PART_GAP: Final = 32.0  # between unconnected parts
+BESIDE: Final = TWIN - 6.0  # from a line that comes in to the room of a title, which has a margin of its own
 TO_THE_LEFT: Final = 16.0  # room that it may take to have a title at the left
 
 
@@ -98,29 +101,53 @@ def _parts(level: Level) -> list[tuple[list[int], dict[Key, Net]]]:
 
 
 def _fit(plan: Plan, group: int, plate: Plate) -> Point:
-    """Sets size and ports of a group from its inside; where in the group that inside begins."""
+    """Sets size, title and ports of a group from its inside; where in the group that inside begins."""
     box = plan.scene.boxes[group]
+    fits = _across if plan.across else _down
+    broken = in_two_rows(box) if box.column is None else None  # columns have their tops in one line
+    fit = min((fits(each, plate) for each in (box, broken) if each is not None), key=_area)
+    plan.titled[group] = fit.box
+    plan.length[group], plan.breadth[group] = fit.length, fit.breadth
+    for key, where in plate.entries.items():
+        plan.entering[group, key] = fit.inset[1] + where - fit.breadth / 2
+    for key, where in plate.exits.items():
+        plan.leaving[group, key] = fit.inset[1] + where - fit.breadth / 2
+    return fit.inset
+
+
+class _Fit(NamedTuple):
+    """A group with its title in place, its size along and across the flow, and where in it its inside begins."""
+
+    box: Box
+    length: float
+    breadth: float
+    inset: Point
+
+
+def _area(fit: _Fit) -> float:
+    return fit.length * fit.breadth
+
+
+def _across(box: Box, plate: Plate) -> _Fit:
+    """Around an inside whose flow runs from left to right, below its title."""
     title = max(PAD, box.height + UNDER_TITLE if box.height else PAD)
     near = BORDER if plate.entries else PAD
     far = BORDER if plate.exits else PAD
     behind = STACK if box.stacked else 0.0  # above and to the right of the front
-    if plan.across:
-        length = max(plate.length + near + far, box.width) + behind
-        breadth = plate.breadth + title + PAD + behind
-        inset = (near + (length - plate.length - near - far - behind) / 2, title + behind)
-    else:
-        near = (box.height + near if box.height else near) + behind
-        length = plate.length + near + far
-        least = plate.breadth + 2 * PAD
-        plan.title[group], aside, breadth = _title_beside(sorted(plate.entries.values()), box.width, least)
-        inset = (near, aside if plate.entries else (breadth - plate.breadth) / 2)
-        breadth += behind
-    plan.length[group], plan.breadth[group] = length, breadth
-    for key, where in plate.entries.items():
-        plan.entering[group, key] = inset[1] + where - breadth / 2
-    for key, where in plate.exits.items():
-        plan.leaving[group, key] = inset[1] + where - breadth / 2
-    return inset
+    length = max(plate.length + near + far, box.width) + behind
+    inset = (near + (length - plate.length - near - far - behind) / 2, title + behind)
+    return _Fit(box, length, plate.breadth + title + PAD + behind, inset)
+
+
+def _down(box: Box, plate: Plate) -> _Fit:
+    """Around an inside whose flow runs downwards; lines that come in pass beside the title."""
+    near = PAD if not plate.entries else 0.0 if box.height else BORDER
+    far = BORDER if plate.exits else PAD
+    behind = STACK if box.stacked else 0.0
+    near += box.height + behind
+    title, aside, breadth = _title_beside(sorted(plate.entries.values()), box.width, plate.breadth + 2 * PAD)
+    inset = (near, aside if plate.entries else (breadth - plate.breadth) / 2)
+    return _Fit(replace(box, title=title), plate.length + near + far, breadth + behind, inset)
 
 
 def _title_beside(entries: Sequence[float], width: float, breadth: float) -> tuple[float, float, float]:
@@ -136,11 +163,11 @@ def _title_beside(entries: Sequence[float], width: float, breadth: float) -> tup
     """
     if not entries:
         return 0.0, PAD, max(breadth, width)
-    shift = max(0.0, width + TWIN - PAD - entries[0])
+    shift = max(0.0, width + BESIDE - PAD - entries[0])
     choices = [(max(breadth + shift, width), 0.0, PAD + shift)]
     for place, at in enumerate(entries):
-        title = PAD + at + TWIN
-        room = entries[place + 1] - at - 2 * TWIN if place + 1 < len(entries) else float("inf")
+        title = PAD + at + BESIDE
+        room = entries[place + 1] - at - 2 * BESIDE if place + 1 < len(entries) else float("inf")
         if room >= width:
             choices.append((max(breadth, title + width), title, PAD))
     best = min(choices, key=lambda choice: choice[0] - TO_THE_LEFT * (choice[1] == 0.0))

@@ -15,7 +15,7 @@ from render.layout.outline import STACK
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from render.scene import Edge, Scene, Text
+    from render.scene import Box, Edge, Scene, Text
 
 ROOT: Final = -1  # the level around all groups
 ENTRY: Final = -2  # stands for "comes in across the border" as a source
@@ -81,7 +81,7 @@ class Plan:
         breadth: Likewise.
         entering: Offset from a box's middle at which a net enters it, by box and net; for groups once laid out.
         leaving: Likewise where it leaves.
-        title: Where the title of a group begins, from its left border; for groups once laid out.
+        titled: Groups with their titles in place, by number; once laid out.
         computed: Boxes that some edge enters: what leaves them is no mere input.
         ends: Numbers of the boxes at the ends of every edge that is placed, by its number.
         hops: Likewise its parts from tail to head.
@@ -94,7 +94,7 @@ class Plan:
     breadth: list[float]
     entering: dict[tuple[int, Key], float] = field(default_factory=dict)
     leaving: dict[tuple[int, Key], float] = field(default_factory=dict)
-    title: dict[int, float] = field(default_factory=dict)
+    titled: dict[int, Box] = field(default_factory=dict)
     computed: set[int] = field(default_factory=set)
     ends: dict[int, tuple[int, int]] = field(default_factory=dict)
     hops: dict[int, tuple[Hop, ...]] = field(default_factory=dict)

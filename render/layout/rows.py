@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 from render import text
 from render.layout.curves import halves, met, parameter, pieces, point_at, rounded
 from render.layout.finish import LINE_HEIGHT, MARGIN
+from render.layout.titles import ROW
 
 if TYPE_CHECKING:
     from render.layout.curves import Piece
@@ -274,7 +275,7 @@ class _Broken:
         lines = group.lines if self._titled(group) == number else ()
         start = group.y + group.title
         inside += [(start, start + _title(group))] if lines and self.down else []
-        head = HEAD_ROOM if lines and not self.down else UNDER
+        head = HEAD_ROOM + ROW * (len(lines) - 1) if lines and not self.down else UNDER
         y = max(group.y, min((span[0] for span in inside), default=group.y + head) - head)
         height = min(low, max((span[1] for span in inside), default=y + head) + UNDER) - y
         title = _2(start - y) if self.down else group.title
