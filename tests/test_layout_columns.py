@@ -84,3 +84,25 @@ def test_words_beside_arrows_are_said_in_the_first_turn() -> None:
 def test_columns_are_sound_however_many(length: int, steps: int, collects: bool, direction: str) -> None:
     scene = draw(lstm(length, collects=collects), view=f"time:steps={steps}", direction=direction).scene
     assert problems(scene) == []
+
+
+@pytest.mark.parametrize("direction", ["LR", "TB"])
+def test_states_with_boxes_of_their_own_stand_in_one_line(direction: str) -> None:
+    s = Sketch()
+    h, x = s.value("h", (3,), kind="input"), s.value("x", (3,), kind="input")
+    for _ in range(4):
+        i2h, h2h, total = s.value("i2h", (3,)), s.value("h2h", (3,)), s.value(None, (3,))
+        s.call("linear", [x], [i2h], line=3)
+        s.call("linear", [h], [h2h], line=4)
+        s.call("+", [i2h, h2h], [total], line=5)
+        h = s.value("h", (3,))
+        s.call("tanh", [total], [h], line=5)
+    end = s.value("out", (3,))
+    s.call("sum", [h], [end], line=6)
+    scene = draw(s.graph("rnn", outputs=(end,)), view="time", style="data", direction=direction).scene
+    assert problems(scene) == []
+    ends = {edge.head for edge in scene.edges}
+    states = [box for box in scene.boxes if box.id in ends and box.lines and box.lines[0][0].text == "h"]
+    between = {box.y if direction == "LR" else box.x for box in states[:3]}
+    assert len(states) == 4
+    assert len(between) == 1

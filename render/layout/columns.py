@@ -105,7 +105,24 @@ def straight(plan: Plan, sheet: Sheet, nets: Mapping[Key, Net], line: Sequence[f
             furthest = min(sides) if max(sides) < 0 else max(sides)
             moved = _with(moved, passing, line[nodes[0]] + furthest)
     moved = _make_room(sheet, fixed, moved)
-    return moved if _has_room(sheet, moved) else [*line]
+    level = _states_level(plan, sheet, nets, node_of, moved)
+    return next((each for each in (level, moved) if _has_room(sheet, each)), [*line])
+
+
+def _states_level(
+    plan: Plan, sheet: Sheet, nets: Mapping[Key, Net], columns: Mapping[int, int], line: Sequence[float]
+) -> list[float]:
+    """Positions with each state that has a box of its own, between two columns, where the later one takes it in."""
+    nodes = {box: node for node, box in enumerate(sheet.boxes)}
+    states = {target for key, target in sheet.chains if nets[key].source in columns and target not in columns}
+    moved, fixed = [*line], {*columns.values()}
+    for key, target in sheet.chains:
+        state = nets[key].source
+        if state in states and target in columns:
+            height = line[columns[target]] + plan.entering[target, key] - plan.leaving[state, key]
+            moved = _with(moved, [nodes[state]], height)
+            fixed.add(nodes[state])
+    return _make_room(sheet, fixed, moved)
 
 
 def _content(plan: Plan, column: int) -> dict[tuple[str, int], int]:
