@@ -6,8 +6,10 @@ import itertools
 from pathlib import Path
 
 import pytest
+import torch
 
-from render import draw
+import tracer
+from render import RenderError, draw
 from render.scene import Scene
 from render.views.backward import backward
 from tests.geometry import problems
@@ -151,3 +153,17 @@ def test_what_a_loop_makes_and_reads_stays_in_it() -> None:
     (box,) = (box for box in scene.boxes if box.lines and box.lines[0][0].text == "next_h")
     assert box.group is not None
     assert problems(scene) == []
+
+
+def test_a_loop_rolls_before_backward_is_set_opposite_and_not_after() -> None:
+    weight, h = torch.full((3, 3), 0.1, requires_grad=True), torch.ones(2, 3)
+    with tracer.record() as recording:
+        for _ in range(4):
+            h = torch.tanh(h @ weight)
+        h.sum().backward()
+    (graph,) = recording.graphs
+    shown = draw(graph, view=["roll", "backward"]).view
+    opposite = [node.forward for node in shown.nodes if node.phase == "backward" and node.forward is not None]
+    assert len(opposite) == len(set(opposite)) == 3
+    with pytest.raises(RenderError, match="ask for the view 'backward' last, as in --view roll --view backward"):
+        draw(graph, view=["backward", "roll"]).view  # noqa: B018 - made when asked for

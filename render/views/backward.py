@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from render.errors import RenderError
 from render.families import derivative
 from render.views import register
 from render.views.closing import is_closed_module
+from render.views.merging import turns
 from render.views.subgraph import note, with_nodes
 from tracer.graph import Graph, Node
 
@@ -45,6 +47,26 @@ def backward(graph: Graph) -> Graph:
 def is_mirrored(graph: Graph) -> bool:
     """Whether backward is to be drawn opposite forward."""
     return graph.meta.get("mirrored") is True
+
+
+def check_opposite(graph: Graph) -> None:
+    """Checks that views after `backward` have left no gradient operation twice opposite what is drawn once.
+
+    Raises:
+        RenderError: One stands there twice, for the last turn of backward differs from the others.
+    """
+    once = {scope.id for scope in graph.scopes if turns(scope) > 1} if is_mirrored(graph) else ()
+    opposite = [
+        (node.op, node.forward)
+        for node in (graph.nodes if once else ())
+        if node.phase == "backward" and node.forward is not None
+        if any(scope.id in once for scope in graph.path(graph.node_by_id[node.forward].scope))
+    ]
+    if len(set(opposite)) < len(opposite):
+        raise RenderError(
+            "backward cannot stand opposite what is drawn once afterwards: ask for the view 'backward' last, as in "
+            "--view roll --view backward"
+        )
 
 
 def _seed(graph: Graph) -> Node | None:

@@ -11,6 +11,7 @@ from render.errors import RenderError, wrong_choice
 from render.views.asking import Asked
 from render.views.auto import MAX_SHOWN, auto
 from render.views.autograd import autograd
+from render.views.backward import check_opposite
 from render.views.collapse import check_depth, collapse
 from render.views.phase import forward
 from render.views.prune import prune
@@ -57,7 +58,9 @@ def select(
         first += 1
     whole = "backward" in items or any(each.view.phases for each in views)
     kept = graph if whole else forward(graph)
-    return _applied(kept, [*steps[:first], *_tidying(items), *steps[first:]])
+    shown = _applied(kept, [*steps[:first], *_tidying(items), *steps[first:]])
+    check_opposite(shown)
+    return shown
 
 
 def _level(level: str, depth: int | None, with_views: bool, every: bool) -> Callable[[Graph], Graph]:
