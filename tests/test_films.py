@@ -102,13 +102,30 @@ def test_an_mp4_has_an_even_size_the_right_length_and_the_picture_as_it_is_at_it
     asked = ["-show_entries", "stream=width,height,nb_frames,pix_fmt", "-of", "csv=p=0"]
     facts = subprocess.run(["ffprobe", "-v", "error", *asked, str(path)], capture_output=True, text=True, check=True)
     width, height, form, frames = facts.stdout.strip().split(",")
-    assert (int(width), int(height), form) == (1920, 1080, "yuv420p")
+    assert (int(width), int(height), form) == (1280, 720, "yuv420p")
     assert int(frames) == pytest.approx(5 * (0.5 * steps + HOLD), abs=2)
     last = tmp_path / "last.png"
     command = ["ffmpeg", "-v", "error", "-sseof", "-0.5", "-i", str(path), "-frames:v", "1", str(last)]
     subprocess.run(command, check=True)
-    still, place = still_picture(told(square()), 1.5)
+    still, place = still_picture(told(square()), 1.0)
     assert difference(Image.open(last).convert("RGB").crop(place), still) < 3.0
+
+
+@needs_ffmpeg
+def test_an_mp4_is_as_large_as_asked_for_with_an_even_number_of_pixels(tmp_path: Path) -> None:
+    path = render.save(square(), tmp_path / "x.mp4", scale=0.503)  # 643.8 × 362.2
+    asked = ["-show_entries", "stream=width,height", "-of", "csv=p=0"]
+    facts = subprocess.run(["ffprobe", "-v", "error", *asked, str(path)], capture_output=True, text=True, check=True)
+    width, height = map(int, facts.stdout.strip().split(","))
+    assert width % 2 == height % 2 == 0
+    assert (width, height) == (pytest.approx(643.8, abs=2), pytest.approx(362.2, abs=2))
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize("scale", [0, -1, float("nan"), True])
+def test_the_size_of_an_mp4_is_a_positive_number(scale: float) -> None:
+    with pytest.raises(render.RenderError, match="scale must be a positive number"):
+        film("mp4", scale=scale)
 
 
 def test_without_ffmpeg_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,13 +14,12 @@ from render import deck, text
 from render.animation import HOLD, checked_pace
 from render.errors import RenderError
 from render.film import stills
-from render.formats import register
+from render.formats import png, register
 from render.steps import USUAL, Telling
 
 if TYPE_CHECKING:
     from render.drawing import Drawing
 
-_SCALE: Final = 1.5  # 1920 × 1080
 # Frames a second, the first with which every step is seen: pictures that stand still need no more, and each costs time
 # to encode; players lose their way at fewer than these.
 _RATES: Final = (5, 10, 20)
@@ -30,7 +29,7 @@ _RATES: Final = (5, 10, 20)
     "mp4",
     suffixes=(".mp4",),
     mime="video/mp4",
-    help_text="film of the slides, 1920 × 1080 pixels",
+    help_text="film of the slides, 1280 × 720 pixels",
     binary=True,
     deck=True,
 )
@@ -38,6 +37,7 @@ def write(
     drawing: Drawing,
     *,
     pace: float = 1.6,
+    scale: float | None = None,
     telling: Telling = USUAL,
 ) -> bytes:
     """A film in which each step stays for a while, the last one longer.
@@ -45,14 +45,16 @@ def write(
     Args:
         drawing: What to write.
         pace: Seconds a step takes.
+        scale: Times 1280 × 720 pixels; 1 unless given, which shows the smallest words of a slide 16 pixels high.
         telling: How it is told.
 
     Raises:
-        RenderError: There is no ffmpeg; the message says how to get one.
+        RenderError: There is no ffmpeg, where the message says how to get one; the scale is not a positive number, or
+            asks for pictures of more than 40 million pixels.
     """
-    ffmpeg, step = program(), checked_pace(pace)
+    ffmpeg, step, larger = program(), checked_pace(pace), png.checked("scale", 1.0 if scale is None else scale)
     shown = deck.told(drawing, telling)
-    return _film(ffmpeg, stills(shown, _SCALE), step, text.clean(shown.title))
+    return _film(ffmpeg, stills(shown, larger), step, text.clean(shown.title))
 
 
 def program() -> str:
@@ -93,7 +95,8 @@ def _film(ffmpeg: str, frames: Iterator[bytes], pace: float, title: str) -> byte
 def _command(ffmpeg: str, pace: float, title: str, film: Path) -> list[str]:
     """H.264 in the form that every player knows, with no trace of when and where it was made."""
     rate = next(rate for rate in _RATES if rate * pace >= 1)
-    made = f"format=yuv420p,fps={rate},tpad=stop_mode=clone:stop_duration={max(0.0, HOLD - pace):.3f}"
+    even = "crop=trunc(iw/2)*2:trunc(ih/2)*2"  # the halved colours of yuv420p have no room for an odd row
+    made = f"{even},format=yuv420p,fps={rate},tpad=stop_mode=clone:stop_duration={max(0.0, HOLD - pace):.3f}"
     read = ["-f", "image2pipe", "-c:v", "png", "-framerate", f"{1 / pace:.6f}", "-i", "pipe:0", "-vf", made]
     code = ["-c:v", "libx264", "-preset", "veryfast", "-crf", "18", "-tune", "animation"]
     form = ["-movflags", "+faststart", "-metadata", f"title={title}"]

@@ -44,8 +44,8 @@ def write(
         RenderError: The image would have more than 40 million pixels, a number is not positive, or both are given.
     """
     for name, value in (("scale", scale), ("dpi", dpi)):
-        if value is not None and not _is_positive(value):
-            raise RenderError(f"{name} must be a positive number, not {value!r}")
+        if value is not None:
+            checked(name, value)
     if dpi is not None and scale is not None:
         raise RenderError(f"dpi={dpi:g} and scale={scale:g} contradict each other: leave one out")
     if dpi is not None:
@@ -60,8 +60,15 @@ def _fitting(scene: Scene) -> float:
     return min(_SCALE, largest) if largest >= _LEGIBLE else _SCALE
 
 
-def _is_positive(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < math.inf
+def checked(name: str, value: float) -> float:
+    """The value of an option, if it is a positive number.
+
+    Raises:
+        RenderError: It is not.
+    """
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < math.inf:
+        return value
+    raise RenderError(f"{name} must be a positive number, not {value!r}")
 
 
 def pixels(scene: Scene, scale: float, transparent: bool) -> bytes:
