@@ -39,6 +39,8 @@ class Wish:
         for option in self.own:
             if not set(chosen) & set(formats.options()[option].formats):
                 raise RenderError(self._not_of_these(option, chosen))
+            if option in formats.OF_STEPS and not any(map(self.is_told, outs)):
+                raise RenderError(formats.no_steps(option))
         empty = draw(Graph(), **self.options)  # an empty picture meets every check
         _ = empty.scene
         for name, out in chosen.items():
@@ -60,14 +62,13 @@ class Wish:
 
     def own_of(self, out: Path) -> dict[str, Any]:
         """The options of the format that this file is in."""
-        known = formats.for_path(out).options
-        return {name: value for name, value in self.own.items() if name in known}
+        found = formats.for_path(out)
+        unused = frozenset() if found.tells(self.own) else formats.OF_STEPS
+        return {name: value for name, value in self.own.items() if name in found.options and name not in unused}
 
     def is_told(self, out: Path) -> bool:
         """Whether this file tells its picture step by step."""
-        known = formats.for_path(out).options
-        usual = known["animate"].default if "animate" in known else True
-        return "by" in known and bool(self.own.get("animate", usual))
+        return formats.for_path(out).tells(self.own)
 
     def _not_of_these(self, option: str, chosen: Iterable[str]) -> str:
         having = ", ".join(formats.options()[option].formats)

@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,6 +22,7 @@ from render.formats import formats
 from render.formats.dot import plain
 from render.formats.svg import escape
 from render.steps import Telling
+from render.words import words
 from tests.graphs import GRAPHS, HOSTILE, chain, mlp, residual_net, rnn_cell, square
 from tracer.graph import Graph, load
 
@@ -383,3 +385,15 @@ def test_every_format_that_tells_steps_has_the_options_of_all_and_passes_them_on
         assert all(found.described(name) for name in found.options), found.name
         with pytest.raises(render.RenderError, match="unknown language: 'xx'"):
             found.written(render.draw(square()), {"lang": "xx"})
+
+
+@pytest.mark.parametrize("name", [name for name, each in formats().items() if {"by", "animate"} <= each.options.keys()])
+@pytest.mark.parametrize("asked", [{"explain": True}, {"by": "op"}, {"motion": "flow"}], ids=str)
+def test_how_steps_are_told_is_nothing_to_ask_of_a_picture_that_stands_still(name: str, asked: dict[str, Any]) -> None:
+    with pytest.raises(render.RenderError, match=r"is about steps, and the picture stands still: add --animate"):
+        render.render(rnn_cell(), name, animate=False, **asked)
+
+
+def test_a_still_picture_has_its_legend_in_the_language_that_was_asked_for() -> None:
+    assert words("ru")("norm") in str(render.render(rnn_cell(), "svg", lang="ru"))
+    assert words("en")("norm") in str(render.render(rnn_cell(), "svg"))

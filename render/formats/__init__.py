@@ -70,6 +70,8 @@ class Format:
             drawing: What to write.
             given: Some of `options`, checked.
         """
+        if not self.tells(given) and given.get("lang", "en") != getattr(drawing, "lang", "en"):
+            drawing = replace(drawing, lang=given["lang"])  # of its legend
         own = {name: value for name, value in given.items() if name in self._arguments}
         groups = {
             name: replace(group, **{field: given[field] for field in _fields(group) if field in given})
@@ -91,6 +93,10 @@ class Format:
         animate = self.options.get("animate")
         return "by" in self.options and (animate is None or animate.default is True)
 
+    def tells(self, given: Mapping[str, Any]) -> bool:
+        """Whether it tells a picture step by step with these options."""
+        return "by" in self.options and bool(given.get("animate", self.is_deck))
+
     @property
     def flags(self) -> tuple[str, ...]:
         """Its own options as one writes them on the command line, each to change what is done without it."""
@@ -100,12 +106,24 @@ class Format:
         """`given`, once it is sure that all of it are options of this format.
 
         Raises:
-            RenderError: One is not; the message lists those that are.
+            RenderError: One is not; the message lists those that are. Or it says how the steps are told of a picture
+                that is not told step by step.
         """
         for name in given:
             if name not in self.options:
                 raise wrong_choice(f"option for {self.name}", name, (*OPTIONS, *self.options))
+            if name in OF_STEPS and given[name] and not self.tells(given):
+                raise RenderError(no_steps(name))
         return given
+
+
+# The options that are of no use to a picture that stands still.
+OF_STEPS: Final = frozenset({"by", "motion", "explain"})
+
+
+def no_steps(option: str) -> str:
+    """The message for such an option where nothing is told step by step."""
+    return f"{flag(option)} is about steps, and the picture stands still: add --animate, or write .html or .pptx"
 
 
 _FOUND: dict[str, Format] = {}
