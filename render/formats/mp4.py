@@ -45,7 +45,7 @@ def write(
     Args:
         drawing: What to write.
         pace: Seconds a step takes.
-        scale: Times 1280 × 720 pixels; 1 unless given, which shows the smallest words of a slide 16 pixels high.
+        scale: Pixels of the image for one (1/96 inch) of the picture: 2 unless given, 1 in a film (1280 × 720).
         telling: How it is told.
 
     Raises:
