@@ -221,7 +221,7 @@ def heights(scene: Scene) -> list[list[float]]:
 
 
 @pytest.mark.parametrize("program", [RNN, CELL, LSTM, GRU, CACHE], ids=["rnn", "cell", "lstm", "gru", "cache"])
-def test_the_same_operation_stands_at_the_same_height_in_each_turn(program: str, tmp_path: Path) -> None:
+def test_the_same_operation_stands_at_the_same_height_from_the_second_turn_on(program: str, tmp_path: Path) -> None:
     recording, _ = run(tmp_path, program)
     for direction in ("LR", "TB"):
         scene = draw(recording.graphs[0], view="time:steps=30", style="operations", direction=direction).scene
