@@ -199,6 +199,16 @@ def test_a_parameter_without_a_box_stands_where_the_author_wrote_it() -> None:
     assert "mm" in said(composed(graph, style="operations", hide="names").boxes)
 
 
+def test_a_parameter_beside_an_operator_leaves_out_the_module_that_both_lie_in() -> None:
+    s = Sketch()
+    rnn = s.scope("rnn", "module", "RNN")
+    weight, bias = s.value("rnn.W_x", (20, 10), kind="parameter"), s.value("b", (20, 1), kind="parameter")
+    x, product, total = s.value("x", (10, 1), kind="input"), s.value(None, (20, 1)), s.value(None, (20, 1))
+    s.call("@", [weight, x], [product], parent=rnn)
+    s.call("+", [product, bias], [total], parent=rnn)
+    assert {"W_x @", "+ b"} <= said(composed(s.graph(outputs=[total]), style="operations").boxes).keys()
+
+
 def test_open_modules_are_groups_with_name_type_and_parameters() -> None:
     scene = composed(residual_net())
     groups = [box for box in scene.boxes if box.kind == "group"]

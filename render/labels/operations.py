@@ -144,8 +144,14 @@ class OperationWords(Words):
             return []
         read = self.folded(node)
         if len(read) == 1 and self._own_module(node) is None and self.names.get(read[0].id):
-            return [self._leaf(read[0].id)]
+            shape = self.dims.shape(read[0].shape) if "shapes" in self.items else ""
+            return [" · ".join(word for word in (self._named(read[0].id, node), shape) if word)]
         return [self.parameters(sum(each.numel for each in read))] if read else []
+
+    def _named(self, value_id: int, node: Node) -> str:
+        """The name of a parameter, without the path of the module that the operation lies in."""
+        modules = (each.name for each in reversed(self.graph.path(node.scope)) if each.kind == "module")
+        return self.names.get(value_id, "").removeprefix(f"{next(modules, '')}.")
 
     def _leaf(self, value_id: int) -> str:
         """Name and shape of the parameter that a gradient is collected in, where it has no box of its own."""
@@ -168,7 +174,7 @@ class OperationWords(Words):
         """The parameter without a box of its own to write on the left or on the right of an operator: `W_x @`."""
         if sign(node.op)[:1].isalnum() or len(node.inputs) != 2 or "params" in self.items or "names" not in self.items:
             return "", ""
-        left, right = (self.names.get(each, "") if self.is_parameter(each) else "" for each in node.inputs)
+        left, right = (self._named(each, node) if self.is_parameter(each) else "" for each in node.inputs)
         return ("", "") if left and right else (left, right)
 
     def inline_constants(self, node: Node) -> tuple[str, str]:
