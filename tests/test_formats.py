@@ -396,4 +396,5 @@ def test_how_steps_are_told_is_nothing_to_ask_of_a_picture_that_stands_still(nam
 
 def test_a_still_picture_has_its_legend_in_the_language_that_was_asked_for() -> None:
     assert words("ru")("norm") in str(render.render(rnn_cell(), "svg", lang="ru"))
+    assert words("ru")("norm") in str(render.render(rnn_cell(), "html", lang="ru", animate=False))
     assert words("en")("norm") in str(render.render(rnn_cell(), "svg"))

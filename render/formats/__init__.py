@@ -70,7 +70,7 @@ class Format:
             drawing: What to write.
             given: Some of `options`, checked.
         """
-        if not self.tells(given) and given.get("lang", "en") != getattr(drawing, "lang", "en"):
+        if "lang" in given and not self.tells(given) and given["lang"] != drawing.lang:
             drawing = replace(drawing, lang=given["lang"])  # of its legend
         own = {name: value for name, value in given.items() if name in self._arguments}
         groups = {
