@@ -35,9 +35,15 @@ def no_match(what: str, pattern: str, names: Iterable[str]) -> RenderError:
     known = tuple(dict.fromkeys(name for name in names if name))
     if not known:
         return RenderError(f"no {what} matches {pattern!r}: there is none in this graph")
-    near = difflib.get_close_matches(pattern, known, n=3, cutoff=0.5)
+    near = difflib.get_close_matches(pattern, known, n=3, cutoff=0.5) or _ending_near(pattern, known)
     listed = ", ".join(near or known[:8]) + (", ..." if not near and len(known) > 8 else "")
     return RenderError(f"no {what} matches {pattern!r} ({'nearest are' if near else 'there are'} {listed})")
+
+
+def _ending_near(pattern: str, known: Iterable[str]) -> list[str]:
+    """Names with a last part near a pattern (`layers.0.attn`), one for each."""
+    ends = {name.rpartition(".")[2]: name for name in known}
+    return [ends[end] for end in difflib.get_close_matches(pattern, ends, n=3, cutoff=0.5)]
 
 
 def check_count(option: str, given: object, least: int) -> None:

@@ -36,6 +36,10 @@ def rnn() -> Graph:
         ({"start": ("prev_h",), "end": ("next_h",)}, ["t", "mm", "+", "tanh"]),
         ({"start": ("+",)}, ["+", "tanh", "sum"]),
         ({"end": ("h2h",)}, ["t", "mm"]),
+        ({"start": ("prev_h",), "hops": 2}, ["t", "mm"]),
+        ({"start": ("mm",), "hops": 1}, ["mm", "mm", "+"]),
+        ({"end": ("loss",), "hops": 2}, ["tanh", "sum"]),
+        ({"start": ("prev_h",), "around": ("loss",), "hops": 3}, ["+", "tanh", "sum"]),
     ],
 )
 def test_what_is_near_or_between_is_kept(options: dict[str, Any], expected: list[str]) -> None:
@@ -68,12 +72,24 @@ def test_a_module_that_is_drawn_in_part_still_has_all_its_parameters() -> None:
         ({"around": ("i2j",)}, r"no tensor, module or function matches 'i2j' \(nearest are .*i2h"),
         ({"start": ("loss",), "end": ("x",)}, "no way leads from loss to x"),
         ({"start": ("i2h",), "end": ("h2h",)}, "no way leads from i2h to h2h"),
+        ({"start": ("x",), "end": ("loss",), "hops": 3}, "hops says how far from one thing: leave it out, or one of"),
+        ({"start": ("x",), "hops": 0}, "nothing lies within hops=0 of x: ask for more hops"),
     ],
 )
 def test_what_cannot_be_found_is_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(RenderError, match=message):
         focus(rnn(), **options)
     assert focus(empty(), **options) == empty()
+
+
+def test_what_no_name_is_means_the_names_that_end_so() -> None:
+    graph = collapse(residual_net(2))
+    assert ops(focus(graph, around=("1.bn2",), hops=0)) == ["batch_norm"]
+    assert ops(focus(graph, around=("bn2",), hops=0)) == ["batch_norm"] * 2
+    assert ops(hide(graph, tensor=("bn?.weight",), module=("conv1",))) == ops(hide(graph, module=("blocks.*.conv1",)))
+    assert ops(collapse(residual_net(2), module=("head",)))[-2:] == ["head", "cross_entropy"]
+    with pytest.raises(RenderError, match=r"no module matches 'n2' \(nearest are blocks.1.bn2, "):
+        hide(graph, module=("n2",))
 
 
 def test_hidden_functions_are_passed_by() -> None:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from render.errors import RenderError
 from render.views.closing import CHAIN, close
 from render.views.merging import Plan
-from render.views.patterns import check, fits
+from render.views.patterns import fits, meant
 from render.views.repeats import Item, contents
 from tracer.graph import Graph, Node, Scope
 
@@ -66,7 +66,7 @@ def check_patterns(graph: Graph, patterns: Iterable[str]) -> None:
     for pattern in patterns:
         for word, members in _links(pattern):
             if word not in WORDS or not any(fits(name, members) for name in names):
-                check(graph, "operation", (word,), names)
+                meant(graph, "operation", (word,), names)
 
 
 def _links(pattern: str) -> list[tuple[str, tuple[str, ...]]]:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from render.errors import RenderError
 from render.views import register
 from render.views.counts import noted, parameters
-from render.views.patterns import check, fits
+from render.views.patterns import inside, meant
 from render.views.subgraph import note, with_nodes
 from tracer.graph import Graph, Node
 
+HOPS: Final = 2  # around something
 _FORWARD: Final = ("after",)
 _BACK: Final = ("before",)
 _BOTH: Final = ("before", "after")
@@ -23,35 +24,39 @@ def focus(
     graph: Graph,
     *,
     around: tuple[str, ...] = (),
-    hops: int = 2,
+    hops: int | None = None,
     start: tuple[str, ...] = (),
     end: tuple[str, ...] = (),
 ) -> Graph:
     """The part of the graph that is near something, or between two things; without options, near the result.
 
     A tensor, module or function is meant by its name. With `start` and `end` the operations on all ways from the one to
-    the other are kept, with one of them all that comes after or before it.
+    the other are kept, with one of them all that comes after or before it, or so many hops of it.
 
     Args:
         graph: Any graph.
         around: Keep what is near this tensor, module or function.
-        hops: How many operations away is near: 1 is what made a tensor and what reads it.
+        hops: How many operations away is near, 2 around something: 1 is what made a tensor and what reads it.
         start: Keep what depends on this.
         end: Keep what this depends on.
 
     Raises:
-        RenderError: A pattern matches nothing, or no way leads from start to end.
+        RenderError: A pattern matches nothing, no way leads from start to end, or hops beside both.
     """
     if not graph.nodes:
         return graph
-    near = _neighbours(graph)
+    centred = bool(around) or not (start or end)
+    if start and end and not centred and hops is not None:
+        raise RenderError("focus:hops says how far from one thing: leave it out, or one of start and end")
+    hops = HOPS if centred and hops is None else hops
+    near, far = _neighbours(graph), None if centred else hops
     kept = {node.id for node in graph.nodes}
     if start:
-        kept &= _reached(near, _readers(graph, start), None, _FORWARD)
+        kept &= _within(graph, near, start, far, _FORWARD)
     if end:
-        kept &= _reached(near, _makers(graph, end), None, _BACK)
-    if around or not (start or end):
-        kept &= _near(graph, near, around, hops)
+        kept &= _within(graph, near, end, far, _BACK)
+    if centred:
+        kept &= _within(graph, near, around, hops, _BOTH)
     if not kept:
         raise _nothing(around, hops, start, end)
     left_out = len(graph.nodes) - len(kept)
@@ -62,48 +67,43 @@ def focus(
     return note(noted(cut, parameters(graph)), f"not drawn: {further} further away")
 
 
-def _near(graph: Graph, near: Neighbours, around: tuple[str, ...], hops: int) -> set[int]:
+def _within(graph: Graph, near: Neighbours, patterns: Sequence[str], hops: int | None, ways: Sequence[str]) -> set[int]:
     """Operations within so many hops of what is meant; a tensor is one hop from what makes and what reads it."""
-    ends = [] if graph.outputs else [graph.nodes[-1]]
-    tensors, calls = _meant(graph, around) if around else (set(graph.outputs), ends)
-    touching = [node.id for node in graph.nodes if any(each in tensors for each in (*node.inputs, *node.outputs))]
-    found = _reached(near, [node.id for node in calls], hops, _BOTH)
-    return found | (_reached(near, touching, hops - 1, _BOTH) if hops else set())
+    ends = [] if graph.outputs else [graph.nodes[-1].id]
+    tensors, calls = _meant(graph, patterns) if patterns else (frozenset(graph.outputs), ends)
+    touching = [node.id for node in graph.nodes if any(value in tensors for value in _touched(node, ways))]
+    if hops is None:
+        return _reached(near, [*calls, *touching], None, ways)
+    return _reached(near, calls, hops, ways) | (_reached(near, touching, hops - 1, ways) if hops else set())
 
 
-def _nothing(around: tuple[str, ...], hops: int, start: tuple[str, ...], end: tuple[str, ...]) -> RenderError:
+def _touched(node: Node, ways: Sequence[str]) -> Iterable[int]:
+    """The tensors by which an operation is next to something on these ways from it."""
+    return (*(node.inputs if "after" in ways else ()), *(node.outputs if "before" in ways else ()))
+
+
+def _nothing(around: Sequence[str], hops: int | None, start: Sequence[str], end: Sequence[str]) -> RenderError:
     """The error where nothing is left."""
-    if around or not (start or end):
-        return RenderError(f"nothing lies within hops={hops} of {', '.join(around) or 'the result'}: ask for more hops")
+    if hops is not None:
+        what = ", ".join(around or start or end) or "the result"
+        return RenderError(f"nothing lies within hops={hops} of {what}: ask for more hops")
     if start and end:
         return RenderError(f"no way leads from {', '.join(start)} to {', '.join(end)}: is it the other way round?")
     what = f"reads {', '.join(start)}" if start else f"makes {', '.join(end)}"
     return RenderError(f"no operation {what}: give focus:{'end' if start else 'start'} instead")
 
 
-def _meant(graph: Graph, patterns: tuple[str, ...]) -> tuple[set[int], list[Node]]:
+def _meant(graph: Graph, patterns: Sequence[str]) -> tuple[frozenset[int], list[int]]:
     """The tensors, and the operations, that some name fits."""
-    called = {node.id: [scope.name for scope in graph.path(node.scope)] + [node.op] for node in graph.nodes}
-    touched = {value for node in graph.nodes for value in (*node.inputs, *node.outputs)}
-    tensors = {value.id: value.name for value in graph.values if value.name and value.id in touched}
-    names = [*tensors.values(), *(name for names in called.values() for name in names)]
-    check(graph, "tensor, module or function", patterns, names)
-    calls = [node for node in graph.nodes if any(fits(name, patterns) for name in called[node.id])]
-    return {value for value, name in tensors.items() if fits(name, patterns)}, calls
-
-
-def _readers(graph: Graph, patterns: tuple[str, ...]) -> list[int]:
-    """The operations that are meant or read a tensor that is."""
-    tensors, calls = _meant(graph, patterns)
-    reading = [node for node in graph.nodes if not tensors.isdisjoint(node.inputs)]
-    return [node.id for node in (*calls, *reading)]
-
-
-def _makers(graph: Graph, patterns: tuple[str, ...]) -> list[int]:
-    """The operations that are meant or make a tensor that is."""
-    tensors, calls = _meant(graph, patterns)
-    making = [node for node in graph.nodes if not tensors.isdisjoint(node.outputs)]
-    return [node.id for node in (*calls, *making)]
+    touched = dict.fromkeys(value for node in graph.nodes for value in (*node.inputs, *node.outputs))
+    tensors = {value: graph.value_by_id[value].name or "" for value in touched}
+    scopes = {scope.id: scope.name for scope in graph.scopes}
+    operations = {node.id: node.op for node in graph.nodes}
+    names = filter(None, (*tensors.values(), *scopes.values(), *operations.values()))
+    found = meant(graph, "tensor, module or function", patterns, names)
+    around = inside(graph, (scope for scope, name in scopes.items() if name in found))
+    calls = [node.id for node in graph.nodes if node.scope in around or node.op in found]
+    return frozenset(value for value, name in tensors.items() if name in found), calls
 
 
 def _neighbours(graph: Graph) -> Neighbours:
@@ -118,7 +118,7 @@ def _neighbours(graph: Graph) -> Neighbours:
     return {"before": before, "after": {node: tuple(readers) for node, readers in after.items()}}
 
 
-def _reached(near: Neighbours, starts: Iterable[int], hops: int | None, ways: tuple[str, ...]) -> set[int]:
+def _reached(near: Neighbours, starts: Iterable[int], hops: int | None, ways: Sequence[str]) -> set[int]:
     """What lies within so many hops (None: any number) of `starts`, which are among it."""
     found = set(starts)
     edge, distance = list(dict.fromkeys(starts)), 0

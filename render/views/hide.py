@@ -8,7 +8,7 @@ from dataclasses import replace
 from render.errors import RenderError
 from render.views import register
 from render.views.counts import noted, parameters
-from render.views.patterns import check, fits, matching
+from render.views.patterns import inside, matching, meant
 from render.views.subgraph import with_nodes
 from tracer.graph import Graph, Node
 
@@ -34,16 +34,19 @@ def hide(
     Raises:
         RenderError: A pattern matches nothing, or nothing is left.
     """
-    gone = {scope.id for scope in matching(graph, "module", module, type)}
-    check(graph, "function", function, [name for node in graph.nodes for name in _names(graph, node)])
-    check(graph, "tensor", tensor, [value.name for value in graph.values if value.name])
-    hidden = {value.id for value in graph.values if value.name and fits(value.name, tensor)}
+    functions = [scope for scope in graph.scopes if scope.kind == "function"]
+    called = meant(
+        graph, "function", function, [*(node.op for node in graph.nodes), *(each.name for each in functions)]
+    )
+    named = meant(graph, "tensor", tensor, [value.name for value in graph.values if value.name])
+    hiding = (*matching(graph, "module", module, type), *(each for each in functions if each.name in called))
+    gone = inside(graph, (scope.id for scope in hiding))
+    hidden = {value.id for value in graph.values if value.name in named}
     instead: dict[int, int] = {}
     kept: list[Node] = []
     for node in graph.nodes:
         inputs = tuple(instead.get(value, value) for value in node.inputs if value not in hidden)
-        inside = any(scope.id in gone for scope in graph.path(node.scope))
-        if inside or any(fits(name, function) for name in _names(graph, node)):
+        if node.scope in gone or node.op in called:
             instead.update(_bypass(graph, node, inputs))
         else:
             kept.append(node if inputs == node.inputs else replace(node, inputs=inputs))
@@ -52,10 +55,6 @@ def hide(
     if tuple(kept) == graph.nodes:
         return graph
     return noted(_ends(with_nodes(graph, kept), graph, instead), parameters(graph))
-
-
-def _names(graph: Graph, node: Node) -> list[str]:
-    return [node.op, *(scope.name for scope in graph.path(node.scope) if scope.kind == "function")]
 
 
 def _bypass(graph: Graph, node: Node, inputs: tuple[int, ...]) -> Mapping[int, int]:

@@ -21,14 +21,32 @@ def matching(graph: Graph, kind: ScopeKind, names: Iterable[str], types: Iterabl
         RenderError: A pattern fits nothing, in a graph where something ran.
     """
     scopes = [scope for scope in graph.scopes if scope.kind == kind]
-    check(graph, kind, names, [scope.name for scope in scopes])
-    check(graph, f"type of {kind}", types, [scope.type for scope in scopes])
-    return tuple(scope for scope in scopes if fits(scope.name, names) or fits(scope.type, types))
+    named = meant(graph, kind, names, (scope.name for scope in scopes))
+    typed = meant(graph, f"type of {kind}", types, (scope.type for scope in scopes))
+    return tuple(scope for scope in scopes if scope.name in named or scope.type in typed)
 
 
-def check(graph: Graph, what: str, patterns: Iterable[str], names: Iterable[str]) -> None:
-    """Raises a RenderError where a pattern fits none of `names`; in an empty graph there is nothing to fit."""
+def meant(graph: Graph, what: str, patterns: Iterable[str], names: Iterable[str]) -> frozenset[str]:
+    """The names that patterns mean; a pattern that fits none whole means what ends so (`attn`: `layers.0.attn`).
+
+    Raises:
+        RenderError: A pattern means nothing, in a graph where something ran.
+    """
     known = dict.fromkeys(names)
-    for pattern in patterns if graph.nodes else ():
-        if not any(fits(name, (pattern,)) for name in known):
+    found: list[str] = []
+    for pattern in patterns:
+        whole = [name for name in known if fits(name, (pattern,))]
+        named = whole or [name for name in known if fits(name, (f"*.{pattern}",))]
+        if graph.nodes and not named:
             raise no_match(what, pattern, known)
+        found += named
+    return frozenset(found)
+
+
+def inside(graph: Graph, scopes: Iterable[int]) -> frozenset[int]:
+    """Those scopes and all that lie in them, by id."""
+    found = set(scopes)
+    for scope in graph.scopes:  # a parent stands before its children
+        if scope.parent in found:
+            found.add(scope.id)
+    return frozenset(found)
