@@ -6,13 +6,14 @@ Two styles. In `data` tensors are boxes and operations ovals between them, as on
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Final
 
 from render import sizing, text, tooltips
 from render.dims import Dims
+from render.direction import direction_of
 from render.families import family, is_view
 from render.groups import Groups
 from render.heat import Heat
@@ -31,9 +32,8 @@ from render.widths import Widths
 from tracer.graph import Graph, Node, Value
 
 MAX_DATA_BOXES: Final = 40  # more tensors and operations than this do not read as one figure
+MAX_WEIGHTS: Final = 6  # more weights of modules than this, each with its way in, hide what is computed from them
 MAX_WRAPPED: Final = 200  # boxes of a picture that is looked at as a whole; larger ones are not broken into columns
-_GAP: Final = 36.0  # about what lies between two boxes
-MAX_LR_LENGTH: Final = 2100.0  # a longer way from input to output is drawn from top to bottom
 _MARKED: Final = 3.0  # border of what failed, and of where an infinity or no number first appears
 
 
@@ -51,7 +51,7 @@ def compose(graph: Graph, options: Options, dims: Dims, lang: str = "en") -> tup
     draft.draw()
     boxes, edges = tuple(draft.boxes.values()), tuple(draft.edges)
     across: Direction | None = "LR" if draft.groups.has_steps else None
-    direction = options.direction or across or options.theme.direction or _direction(boxes, edges)
+    direction = options.direction or across or options.theme.direction or direction_of(boxes, edges)
     scene = Scene(
         name=options.title or text.clean(graph.name),
         description=_description(graph, options.caption),
@@ -78,7 +78,10 @@ def _items(options: Options, style: Style) -> frozenset[str]:
 
 
 def choose_style(graph: Graph, options: Options) -> Style:
-    """What was asked for, or else `data` where it has at most 40 boxes and tensors have names to show."""
+    """What was asked for, or else `data` where it has at most 40 boxes and tensors have names to show.
+
+    Of a program of modules most tensors are to have names, and there are to be few weights that would need boxes too.
+    """
     if options.style is not None:
         return options.style
     if any(is_closed_module(node) for node in graph.nodes):
@@ -87,9 +90,10 @@ def choose_style(graph: Graph, options: Options) -> Style:
     made = [value for node in graph.nodes if not is_view(node.op) for value in node.outputs]
     named = sum(draft.is_drawn(value) for value in made)
     in_modules = any(scope.kind == "module" for scope in graph.scopes)
-    if in_modules and 2 * named < len(made):
-        return "operations"
     drawn = {value for node in graph.nodes for value in (*node.inputs, *node.outputs) if draft.is_drawn(value)}
+    weights = sum(graph.value_by_id[value].kind == "parameter" for value in drawn)
+    if in_modules and (2 * named < len(made) or weights > MAX_WEIGHTS):
+        return "operations"
     return "data" if len(graph.nodes) + len(drawn) <= MAX_DATA_BOXES else "operations"
 
 
@@ -379,17 +383,6 @@ class _Draft:
             return self.theme.families[family(node.op)]
         kind = family(str(node.attrs.get("type", "")))
         return self.theme.families[kind] if kind != "other" else self.theme.operation.fill
-
-
-def _direction(boxes: Sequence[Box], edges: Sequence[Edge]) -> Direction:
-    """Left to right unless the longest way, with what stands on it, is too long for a page."""
-    width = {box.id: box.width for box in boxes}
-    reach = dict(width)
-    ahead = (edge for edge in edges if not edge.back and not edge.against)
-    for edge in ahead:  # in the order of the run, so that every tail is settled before its head is
-        gap = _GAP if edge.label is None else _GAP + edge.label.width
-        reach[edge.head] = max(reach[edge.head], reach[edge.tail] + gap + width[edge.head])
-    return "LR" if max(reach.values(), default=0.0) <= MAX_LR_LENGTH else "TB"
 
 
 def _description(graph: Graph, caption: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from render import Drawing, RenderError, draw, picture, text
+from render.compose import MAX_WEIGHTS
 from render.labels.words import parameters
 from render.options import ITEMS
 from render.scene import Box, Edge, Scene
@@ -269,6 +270,24 @@ def test_the_style_can_be_chosen() -> None:
     assert "h" in said(composed(mlp(), style="data").boxes)
     with pytest.raises(RenderError, match=r"unknown style: 'tensors' \(must be one of data, operations\)"):
         draw(rnn_cell(), style="tensors")
+
+
+def layers(weights: int) -> Graph:
+    """A module in which every tensor has a name and is multiplied by a weight."""
+    s = Sketch()
+    x = s.value("x", (2, 2), kind="input")
+    model = s.scope("model", "module", "Model")
+    for number in range(weights):
+        weight = s.value(f"layers.{number}.weight", (2, 2), kind="parameter")
+        y = s.value(f"y{number}", (2, 2))
+        s.node("mm", [x, weight], [y], scope=model)
+        x = y
+    return s.graph(outputs=[x])
+
+
+@pytest.mark.parametrize(("weights", "boxes"), [(MAX_WEIGHTS, True), (MAX_WEIGHTS + 1, False)])
+def test_many_weights_of_modules_stand_in_the_boxes_of_the_operations_that_read_them(weights: int, boxes: bool) -> None:
+    assert ("layers.1.weight" in said(composed(layers(weights)).boxes)) is boxes
 
 
 def test_deep_graphs_run_from_top_to_bottom() -> None:

@@ -62,6 +62,26 @@ def test_the_selected_passes_are_kept(code: str, select: Any, kept: list[int], t
     assert recording.passes == 5 or (code is INFERENCE and kept and kept[-1] <= recording.passes)
 
 
+TEACHER = """
+teacher, student = torch.nn.Linear(2, 1), torch.nn.Linear(2, 1)
+for step in range(3):
+    x = torch.ones(4, 2)
+    with torch.no_grad():
+        wanted = teacher(x)
+    loss = (student(x) - wanted).square().mean()
+    loss.backward()
+"""
+
+
+@pytest.mark.parametrize("select", ["first", "last", "all", 2])
+def test_a_teacher_without_gradients_belongs_to_the_pass_of_its_student(select: Any, tmp_path: Path) -> None:
+    recording, _ = run(tmp_path, TEACHER, select=select, torch=torch)
+    for graph in recording.graphs:
+        assert {scope.name for scope in graph.scopes if scope.kind == "module"} == {"teacher", "student"}
+        assert graph.loss is not None
+    assert recording.passes == 3
+
+
 @pytest.mark.parametrize("select", ["first", 3])
 def test_modes_are_off_outside_the_selected_pass(select: Any) -> None:
     modes = []

@@ -268,16 +268,18 @@ class Recording:
             self.builder.next_segment()  # what came before, on being switched on, was the update of the pass before
         return self.recording
 
-    def outermost_call(self, module: int, continues: Callable[[bool], bool]) -> None:
+    def outermost_call(self, module: int, continues: Callable[[], bool]) -> None:
         """Before an outermost module call.
+
+        Where no backward can follow, the same module on new data starts over; another one (a teacher and its student, a
+        target network and the one that learns) belongs to the same pass.
 
         Args:
             module: Tells modules apart.
-            continues: Tells whether it is given something that this pass has computed; from the result of a call, where
-                it is given `True`, as for a module that was called before.
+            continues: Tells whether it is given something computed from what a call of this pass has returned.
         """
-        rootless = self._calls and not any(self._calls.values())
-        if self._closing or (rootless and not continues(module in self._calls)):
+        again = module in self._calls and not any(self._calls.values())
+        if self._closing or (again and not continues()):
             self._advance()
         self._counts = True
 

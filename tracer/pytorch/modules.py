@@ -96,7 +96,7 @@ class ModuleWatch:
             return
         with Quietly():
             if not lane.modules and lane.is_main:
-                backend.recording.outermost_call(id(module), lambda again: self._continues(args, again))
+                backend.recording.outermost_call(id(module), lambda: self._continues(args))
                 backend.recording.author_resumes()
             if lane.off:
                 lane.modules.append((module, None, None))
@@ -113,8 +113,8 @@ class ModuleWatch:
             self._unseen[id(module)] = guard = torch._C.DisableTorchFunction()
             guard.__enter__()
 
-    def _continues(self, args: Any, again: bool) -> bool:
-        """Whether a module is given something that the segment under way has computed; `again`, from a call's result.
+    def _continues(self, args: Any) -> bool:
+        """Whether a module is given something computed from what a call of the segment under way has returned.
 
         A loop that hands the result of one call on to the next (denoising, decoding) is one computation; a loop over
         a data set is not, although each batch may have been scaled before.
@@ -127,7 +127,7 @@ class ModuleWatch:
             if event[1] < first:
                 return False
             if event[6] and not wanted.isdisjoint(event[7]):
-                if not again or not self._handed[1].isdisjoint(event[7]):
+                if not self._handed[1].isdisjoint(event[7]):
                     return True
                 wanted.update(event[6])
         return False
