@@ -25,6 +25,7 @@ from render.quantities import Quantity
 from render.readings import Readings, of_forward
 from render.scene import Box, Direction, Edge, Outline, Scene
 from render.theme import Paint, Theme
+from render.trouble import first_trouble
 from render.views.backward import is_mirrored
 from render.views.closing import is_closed_module
 from render.views.merging import carried, skipped_from
@@ -297,12 +298,7 @@ class _Draft:
 
     @cached_property
     def _trouble(self) -> tuple[int | None, int | None]:
-        """The first result with an infinity or no number in it, and what made it."""
-        for node in self.graph.nodes:
-            for value in map(self.graph.value_by_id.__getitem__, node.outputs):
-                if node.phase == "forward" and value.data is not None and (value.data.nan or value.data.inf):
-                    return value.id, node.id
-        return None, None
+        return first_trouble(self.graph)
 
     def _tensor(self, value: Value) -> Box:
         paint, group = self._tensor_paint(value), self.groups.of_value(value.id)

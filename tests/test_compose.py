@@ -13,6 +13,7 @@ from render.labels.words import parameters
 from render.options import ITEMS
 from render.scene import Box, Edge, Scene
 from render.theme import Theme, theme, themes
+from render.trouble import first_trouble
 from render.views.levels import CHOICES
 from tests.graphs import (
     GRAPHS,
@@ -152,6 +153,20 @@ def test_a_gradient_without_a_finite_element_is_told() -> None:
     assert said(boxes)["bias"] == ["2", "grad nan"]
     colors = [box.lines[-1][0].color for box in boxes if words(box)[0] in ("x", "bias")]
     assert colors == [theme("light").error] * 2
+
+
+def test_a_mask_of_infinities_is_no_trouble_and_what_goes_wrong_behind_it_is() -> None:
+    s = Sketch()
+    scores, one = s.value("scores", (4,), kind="input", data=Stats(max=1.0)), s.value("one", (4,), kind="input")
+    masked = s.value("masked", (4,), data=Stats(inf=2))
+    s.node("masked_fill", [scores], [masked], attrs={"value": float("-inf")})
+    shifted, ratio = s.value("shifted", (4,), data=Stats(inf=2)), s.value("ratio", (4,), data=Stats(inf=4))
+    s.node("add", [masked, one], [shifted])
+    assert first_trouble(s.graph(outputs=(shifted,))) == (None, None)
+    made = s.value("made", (4,), data=Stats(inf=1))
+    s.node("log", [one], [made])
+    s.node("div", [masked, one], [ratio])
+    assert first_trouble(s.graph(outputs=(ratio,)))[0] == made
 
 
 def test_a_failed_operation_is_marked_and_explained() -> None:

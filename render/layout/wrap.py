@@ -25,7 +25,7 @@ PAGE: Final = (0.8, 1.0)  # length and breadth of a page, in proportion, that is
 GAIN: Final = 1.15  # how much larger the level must come out on it, ...
 PER_LINE: Final = 0.08  # ... and more for each line that runs on
 LINES: Final = 3  # that may run on at a break
-SHORTER: Final = 40.0  # so much longer may a column be if one line less runs on before it
+SHORTER: Final = 100.0  # so much longer may a column be for each line less that runs on before it
 MOST: Final = 6  # columns
 GUTTER: Final = 24.0  # between a column and the lines beside it
 LANE: Final = 16.0  # between two lines in a gutter
@@ -90,7 +90,7 @@ def _even(allowed: Mapping[float, int], length: float, count: int) -> list[float
         further: list[tuple[float, list[float]]] = []
         for end, at in enumerate(places):
             choices = (
-                (max(ways[before][0], at - near + SHORTER * allowed[near]), before)
+                (max(ways[before][0], at - near + SHORTER * (allowed[near] - 1)), before)
                 for before, near in enumerate(places[:end])
             )
             worst, before = min(choices, default=(float("inf"), -1))
