@@ -8,6 +8,7 @@ from functools import cached_property
 
 from render import text
 from render.labels import Wording
+from render.labels.words import population
 from render.scene import Box
 from render.views.backward import is_mirrored
 from render.views.closing import is_closed_module
@@ -144,13 +145,8 @@ class Groups:
     @cached_property
     def _open(self) -> frozenset[int]:
         """Ids of the modules and loops that are drawn as groups."""
-        counts: dict[int, int] = {}
-        closed: set[int] = set()
-        for node in self.graph.nodes:
-            if is_closed_module(node) and node.scope is not None:
-                closed.add(node.scope)
-            for scope in self.graph.path(node.scope):
-                counts[scope.id] = counts.get(scope.id, 0) + 1
+        counts = population(self.graph)
+        closed = {node.scope for node in self.graph.nodes if is_closed_module(node)}
         around = (scope.id for scope in self.graph.scopes if scope.kind != "function")
         return frozenset(scope for scope in around if counts.get(scope, 0) >= 2 and scope not in closed)
 

@@ -125,6 +125,67 @@ def test_a_real_program(tmp_path: Path) -> None:
     assert problems(draw(recording.graphs[0], view="backward").scene) == []
 
 
+def detours(graph: Graph) -> list[tuple[str, str]]:
+    """The gradients that do not run against an arrow: what made each, and what reads it."""
+    found = []
+    for node in graph.nodes:
+        opposite = None if node.forward is None else graph.node_by_id[node.forward]
+        for value in node.inputs if opposite is not None else ():
+            maker = graph.producer.get(value)
+            if maker is not None and opposite is not None and maker.phase == "backward":
+                given = (graph.loss.id if graph.loss else -1,)
+                read = given if maker.forward is None else graph.node_by_id[maker.forward].inputs
+                found += [] if set(read) & set(opposite.outputs) else [(maker.op, node.op)]
+    return found
+
+
+class Residual(torch.nn.Module):
+    """A block beside its short cut, each with an operation before the sum."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm, self.linear = torch.nn.LayerNorm(4), torch.nn.Linear(4, 4)
+        self.shift = torch.nn.Parameter(torch.zeros(2, 4))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + torch.relu(self.linear(self.norm(x))) + self.shift
+
+
+@pytest.mark.parametrize("before", [(), ("collapse:to=kernels",), ("collapse:depth=1",), ("fold",)])
+def test_every_gradient_runs_against_an_arrow(before: tuple[str, ...]) -> None:
+    encoder = torch.nn.TransformerEncoderLayer(4, 2, 8, dropout=0.1, batch_first=True)
+    x, losses = torch.randn(1, 2, 4), list[torch.Tensor]()
+    with tracer.record() as recording:
+        for block in (Residual(), Residual()):
+            x = block(x)
+            losses.append((x - 1).pow(2).mean())
+        (sum(losses) + encoder(x).sum()).backward()
+    graph = draw(recording.graphs[0], view=[*before, "backward"]).view
+    assert len([node for node in graph.nodes if node.op in ("∂+", "∂add")]) >= 3
+    assert detours(graph) == []
+
+
+def test_a_sum_passes_its_gradient_on_to_a_bias_too() -> None:
+    b = torch.zeros(2, requires_grad=True)
+    with tracer.record() as recording:
+        (torch.ones(2) + b).tanh().sum().backward()
+    drawing = draw(recording.graphs[0], view="backward", style="data")
+    assert [node.op for node in drawing.view.nodes if node.forward is not None] == ["∂sum", "∂tanh", "∂+"]
+    words = by_words(drawing.composed)
+    assert ("∂+", "b") in [(words[edge.tail], words[edge.head]) for edge in drawing.composed.edges]
+
+
+def test_a_derivative_is_named_as_the_module_opposite_and_leaves_the_rest_to_it() -> None:
+    model = torch.nn.Sequential(torch.nn.Linear(4, 2), torch.nn.ReLU())
+    with tracer.record() as recording:
+        model(torch.ones(1, 4)).sum().backward()
+    (graph,) = recording.graphs
+    for view in ("backward", ["collapse:to=modules", "backward"]):
+        scene = draw(graph, view=view, style="operations").composed
+        lines = {box.lines[0][0].text: len(box.lines) for box in scene.boxes if box.lines}
+        assert lines["∂Linear"] == lines["∂ReLU"] == 1 < lines["Linear"]
+
+
 def test_words_say_what_is_differentiated_except_in_the_graph_of_autograd() -> None:
     said = set(by_words(draw(rnn_cell(), view="backward").composed).values())
     assert {"∂tanh", "∂sum"} <= said

@@ -14,6 +14,7 @@ from render.labels.modules import module_name, short_name
 from render.labels.words import DETAIL_SIZE, MAX_DETAIL, NAME_SIZE, Lines, Words, scalar
 from render.scene import Text
 from render.views.autograd import ACCUMULATE
+from render.views.backward import is_opposite
 from render.views.closing import is_closed_module
 from render.views.merging import alike, skipped_from, turns
 from tracer.graph import Node, Scope, Value
@@ -40,6 +41,8 @@ class OperationWords(Words):
         title = text.run(text.elide(self._title(node)), NAME_SIZE[self.style], self.theme.text, bold=True)
         if node.error is not None:
             return self._failure(title, node.error)
+        if is_opposite(self.graph, node):  # the box beside it says the rest
+            return ((title, *self._times(node)), *filter(None, (self.colour([(title,)], told),)))
         rows = [
             (title, *self._times(node)),
             self._detail(_joined(self._details(node))),
@@ -110,7 +113,7 @@ class OperationWords(Words):
         if self.style == "operations":
             scope = self._own_module(node)
             if scope is not None:
-                return short_name(scope)
+                return derivative(short_name(scope)) if is_opposite(self.graph, node) else short_name(scope)
         return " ".join(self._signed(node))
 
     def _module_title(self, node: Node) -> str:

@@ -12,6 +12,7 @@ from render.dims import Dims
 from render.options import Style
 from render.scene import Text
 from render.theme import Theme
+from render.views.backward import is_opposite
 from render.views.closing import is_closed_module
 from render.views.merging import alike, turns
 from render.words import Words as Said
@@ -102,12 +103,17 @@ class Words:
 
     @cached_property
     def _population(self) -> Mapping[int, int]:
-        """How many operations lie in each module, at any depth."""
-        counts: dict[int, int] = {}
-        for node in self.graph.nodes:
-            for scope in self.graph.path(node.scope):
-                counts[scope.id] = counts.get(scope.id, 0) + 1
-        return counts
+        """How many operations lie in each module, at any depth; one and its derivative opposite are one."""
+        return population(self.graph)
+
+
+def population(graph: Graph) -> Mapping[int, int]:
+    """How many operations lie in each scope, at any depth; one and its derivative opposite are one."""
+    counts: dict[int, int] = {}
+    for node in graph.nodes:
+        for scope in () if is_opposite(graph, node) else graph.path(node.scope):
+            counts[scope.id] = counts.get(scope.id, 0) + 1
+    return counts
 
 
 def parameters(number: int, *, each: bool = False, lang: str = "en") -> str:

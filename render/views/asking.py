@@ -53,7 +53,8 @@ class Asked:
     def apply(self, graph: Graph) -> Graph:
         """What the view makes of a graph."""
         made = self.view.apply(graph, **self.options)
-        if made is not graph or not graph.nodes or self.view.phases:  # which, asked for, brought backward in
+        # A level or a phase that was asked for is drawn instead of the usual one.
+        if made is not graph or not graph.nodes or self.view.phases or self.view.level:
             return made
         return note(graph, f"view {self.view.name!r} changes nothing here")
 

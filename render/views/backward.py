@@ -10,6 +10,7 @@ from render.families import derivative
 from render.views import register
 from render.views.closing import is_closed_module
 from render.views.merging import turns
+from render.views.passing import passed_on
 from render.views.subgraph import note, with_nodes
 from tracer.graph import Graph, Node
 
@@ -20,8 +21,9 @@ from tracer.graph import Graph, Node
 def backward(graph: Graph) -> Graph:
     """The graph with one backward operation for each forward operation that a gradient came back through.
 
-    What backward ran for one operation is one operation here. Where gradients meet they are summed without a box, and
-    what a gradient is collected in is the parameter itself. The picture draws the two opposite each other.
+    What backward ran for one operation is one operation here, and so is the derivative of a sum, which hands a gradient
+    on without running anything. Where gradients meet they are summed without a box, and what a gradient is collected in
+    is the parameter itself. The picture draws the two opposite each other.
 
     Args:
         graph: Any graph with the operations of backward.
@@ -38,8 +40,8 @@ def backward(graph: Graph) -> Graph:
     instead = _bypassed(graph, {node.id for part in parts.values() for node in part}, seed)
     order = sorted(parts, key=lambda each: place[each], reverse=True)
     merged = [_merged(graph, graph.node_by_id[each], parts[each], instead) for each in order]
-    opposite = _in_order(merged)
-    moved = _moved(graph, opposite)
+    whole, opposite = passed_on(graph, _in_order(merged), seed)
+    moved = _moved(whole, opposite)
     shown = with_nodes(moved, (*forward, *((seed,) if seed else ()), *opposite))
     return replace(shown, meta={**shown.meta, "mirrored": True})
 
@@ -47,6 +49,11 @@ def backward(graph: Graph) -> Graph:
 def is_mirrored(graph: Graph) -> bool:
     """Whether backward is to be drawn opposite forward."""
     return graph.meta.get("mirrored") is True
+
+
+def is_opposite(graph: Graph, node: Node) -> bool:
+    """Whether an operation is drawn opposite the one that it differentiates."""
+    return is_mirrored(graph) and node.phase == "backward" and node.forward is not None
 
 
 def check_opposite(graph: Graph) -> None:
@@ -97,6 +104,8 @@ def _merged(graph: Graph, forward: Node, part: list[Node], instead: Mapping[int,
     along from one use to the next, are no part of the way back.
     """
     outputs = dict.fromkeys(value for node in part for value in node.outputs)
+    collected = {f"{graph.value_by_id[value].name}.grad" for value in forward.inputs}
+    sent = tuple(value for value in outputs if graph.value_by_id[value].name not in collected)
     read = dict.fromkeys(value for node in part for value in _expanded(node.inputs, instead) if value not in outputs)
     shapes = [graph.value_by_id[value].shape for value in forward.outputs if _is_handed_on(graph, value)]
     gradients = [value for value in read if value in graph.producer and graph.producer[value].phase == "backward"]
@@ -108,7 +117,7 @@ def _merged(graph: Graph, forward: Node, part: list[Node], instead: Mapping[int,
         if makers.setdefault(_differentiated(graph, value), graph.producer[value].id) == graph.producer[value].id
     ]
     inputs = tuple(value for value in read if value in fitting or value not in gradients)
-    return replace(part[0], op=derivative(forward.op), inputs=inputs, outputs=tuple(outputs))
+    return replace(part[0], op=derivative(forward.op), inputs=inputs, outputs=sent)
 
 
 def _differentiated(graph: Graph, gradient: int) -> int:

@@ -16,6 +16,7 @@ from render.views.collapse import check_depth, collapse
 from render.views.phase import forward
 from render.views.prune import prune
 from render.views.skip import skip
+from render.views.sums import sums_apart
 from tracer.graph import Graph
 
 # The words of --level, for short, and what each means as a view.
@@ -57,7 +58,7 @@ def select(
         steps.insert(0, _level(level, depth, bool(views), every))
         first += 1
     whole = "backward" in items or any(each.view.phases for each in views)
-    kept = graph if whole else forward(graph)
+    kept = sums_apart(graph) if whole else forward(graph)
     shown = _applied(kept, [*steps[:first], *_tidying(items), *steps[first:]])
     check_opposite(shown)
     return shown
