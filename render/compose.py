@@ -231,7 +231,7 @@ class _Draft:
 
     def _is_told(self, words: str, producer: Node | None) -> bool:
         """Whether the first turn of a loop that is drawn along time has said what a later one would say again."""
-        column = None if producer is None else self.groups.column(producer.id)
+        column = None if producer is None else skipped_from(producer) or self.groups.column(producer.id)
         return column is not None and self.told.setdefault(words, column) != column
 
     def _is_labelled(self, producer: Node | None) -> bool:

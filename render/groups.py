@@ -64,9 +64,10 @@ class Groups:
         return next((text.clean(each.name) for each in reversed(around) if each.kind == "module" and each.name), "")
 
     def _crosses(self, scope: int, value: int, *, made: bool) -> bool:
-        """Whether a value was passed into a module call or handed back by it; a loop is given all that it reads."""
+        """Whether a value was passed into a call or a turn, or handed back by it; a loop is given all that it reads."""
         found = self.graph.scope_by_id[scope]
-        return value in found.inputs or value in found.outputs or (found.kind == "loop" and not made)
+        rolled = found.kind == "loop" and step(found) is None
+        return value in found.inputs or value in found.outputs or (rolled and not made)
 
     def column(self, node: int) -> int | None:
         """The turn of a loop, drawn along time, that an operation lies in."""

@@ -220,17 +220,62 @@ def heights(scene: Scene) -> list[list[float]]:
     return [found[turn] for turn in sorted(found)]
 
 
-@pytest.mark.parametrize("program", [RNN, CELL, LSTM, GRU, CACHE], ids=["rnn", "cell", "lstm", "gru", "cache"])
-def test_the_same_operation_stands_at_the_same_height_from_the_second_turn_on(program: str, tmp_path: Path) -> None:
+LOOPS = {
+    "rnn": RNN,
+    "cell": CELL,
+    "lstm": LSTM,
+    "gru": GRU,
+    "decoder": DECODER,
+    "beam": BEAM,
+    "denoising": DENOISING,
+    "cache": CACHE,
+}
+
+
+@pytest.mark.parametrize("program", LOOPS.values(), ids=LOOPS)
+def test_the_same_operation_stands_at_the_same_height_in_every_turn(program: str, tmp_path: Path) -> None:
     recording, _ = run(tmp_path, program)
     for direction in ("LR", "TB"):
-        scene = draw(recording.graphs[0], view="time:steps=30", style="operations", direction=direction).scene
-        assert problems(scene) == []
-        columns = [box for box in scene.boxes if box.column is not None]
-        assert len({(box.y, box.height) if direction == "LR" else (box.x, box.width) for box in columns}) == 1
-        _, second, *others = heights(scene)
-        for other in others:
-            assert other == pytest.approx(second, abs=1.0)
+        for steps in (3, 30):
+            view = f"time:steps={steps}"
+            scene = draw(recording.graphs[0], view=view, style="operations", direction=direction).scene
+            assert problems(scene) == []
+            columns = [box for box in scene.boxes if box.column is not None]
+            assert len({(box.y, box.height) if direction == "LR" else (box.x, box.width) for box in columns}) == 1
+            first, *others = heights(scene)
+            for other in others:
+                assert other == pytest.approx(first, abs=0.05)
+
+
+@pytest.mark.parametrize("program", LOOPS.values(), ids=LOOPS)
+def test_turns_without_words_are_as_wide_as_each_other_and_the_first_is_not_much_wider(
+    program: str, tmp_path: Path
+) -> None:
+    recording, _ = run(tmp_path, program)
+    scene = draw(recording.graphs[0], view="time:steps=4", style="operations", direction="LR").scene
+    first, *others = (box.width for box in scene.boxes if box.column is not None and box.kind == "group")
+    assert max(others) <= first <= 1.8 * max(others)
+    right = max(box.x + box.width for box in scene.boxes if box.column is not None)
+    left = min(box.x for box in scene.boxes if box.column is not None)
+    between = right - left - sum(box.width for box in scene.boxes if box.column is not None)
+    assert between <= 4 * 110  # room for the word beside a state, and no more
+
+
+def test_what_one_turn_alone_is_given_stands_in_it_and_what_the_last_one_makes_behind_it(tmp_path: Path) -> None:
+    recording, _ = run(tmp_path, BEAM)
+    scene = draw(recording.graphs[0], view="time", direction="LR").scene
+    (last,) = (box for box in scene.boxes if box.column == 7)
+    outputs = [box for box in scene.boxes if box.lines and box.lines[0][0].text in ("scores", "beams")]
+    assert all(box.x > last.x + last.width for box in outputs if box.id not in _read(scene))
+    recording, _ = run(tmp_path, DENOISING)
+    scene = draw(recording.graphs[0], view="time", direction="LR").scene
+    turns = {box.id for box in scene.boxes if box.column is not None and box.kind == "group"}
+    steps = [box for box in scene.boxes if box.kind == "tensor" and box.group in turns]
+    assert len(steps) == len(turns)
+
+
+def _read(scene: Scene) -> set[str]:
+    return {edge.tail for edge in scene.edges}
 
 
 # Without a gradient, passes are told apart by what modules are given.

@@ -6,11 +6,9 @@ In a picture that flows downwards they are rows of one width: what is said of he
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from render.layout.coordinates import gap
-from render.layout.levels import EXIT
-from render.layout.routes import Run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,32 +18,10 @@ if TYPE_CHECKING:
     from render.layout.sheet import Sheet
     from render.scene import Point
 
-BEND: Final = 28.0  # room at the end of a column for states to come to the height at which they are taken in
-
-
-def make_alike(plan: Plan) -> None:
-    """Leads out of the last column what leaves the one before it, so that both are laid out alike.
-
-    The last turn hands nothing on: without these ends, which no line is drawn to, its operations would stand elsewhere.
-
-    Args:
-        plan: Not yet laid out; nets in its last columns are changed.
-    """
-    for group in [*plan.levels]:
-        columns = [column for column in _columns(plan, group) if column in plan.levels]
-        if len(columns) < 2:
-            continue
-        before, last = (_content(plan, column) for column in columns[-2:])
-        same = {box: last[place] for place, box in before.items() if place in last}
-        for box, other in same.items():
-            if box in plan.levels and other in plan.levels:
-                _lead_out(plan.levels[box].nets, plan.levels[other].nets, same)
-
 
 def line_up(plan: Plan, group: int, insides: Mapping[int, tuple[Plate, Point]]) -> None:
-    """Gives the columns that lie in a group one height, and has what runs from each to the next leave it there.
+    """Gives the columns that lie in a group one height, so that they stand side by side.
 
-    Lines between columns can then be straight and columns stand side by side, not each a step higher than the last.
     What stands for columns that are not drawn is as high as they are, and states pass through it.
 
     Args:
@@ -54,22 +30,16 @@ def line_up(plan: Plan, group: int, insides: Mapping[int, tuple[Plate, Point]]) 
         insides: Of groups that are laid out, with where in the group the inside begins.
     """
     columns = _columns(plan, group)
-    if len(columns) < 2:
-        return
-    breadth = max(plan.breadth[column] for column in columns)
-    for column in columns:
+    breadth = max((plan.breadth[column] for column in columns), default=0.0)
+    for column in columns if len(columns) > 1 else ():
         _stretch(plan, column, breadth, insides)
-    heights: list[float] = []  # at which states run, in the order in which columns hand them on
-    for column, following in pairwise(columns):
-        keys = _handed_on(plan, group, column, following)
-        if following in insides:
-            heights = [plan.entering[following, key] for key in keys]
-        elif len(heights) == len(keys):
-            plan.entering.update({(following, key): at for key, at in zip(keys, heights, strict=True)})
-        if column in insides:
-            _bend(plan, column, keys, following, insides[column])
-        else:
-            plan.leaving.update({(column, key): plan.entering[following, key] for key in keys})
+    for before, column in pairwise(columns):
+        for key, net in plan.levels[group].nets.items():
+            if net.source == before and column in net.targets:
+                if before not in insides:
+                    plan.leaving[before, key] = plan.entering[column, key]
+                elif column not in insides:
+                    plan.entering[column, key] = plan.leaving[before, key]
 
 
 def straight(plan: Plan, sheet: Sheet, nets: Mapping[Key, Net], line: Sequence[float]) -> list[float]:
@@ -125,26 +95,6 @@ def _states_level(
     return _make_room(sheet, fixed, moved)
 
 
-def _content(plan: Plan, column: int) -> dict[tuple[str, int], int]:
-    """A column and all that lies in it, however deep, by kind and number, which turns have in common."""
-    found, count, around = dict[tuple[str, int], int](), dict[str, int](), {column}
-    for box in range(column, len(plan.parent)):  # groups stand before what lies in them
-        if box == column or plan.parent[box] in around:
-            around.add(box)
-            kind = plan.scene.boxes[box].kind
-            count[kind] = count.get(kind, 0) + 1
-            found[kind, count[kind]] = box
-    return found
-
-
-def _lead_out(before: Mapping[Key, Net], last: Mapping[Key, Net], same: Mapping[int, int]) -> None:
-    """Gives nets an end at the border if the same ones in the column before have one; labels may differ."""
-    leaving = {same.get(key.tail): key for key, net in before.items() if EXIT in net.targets}
-    for key, net in last.items():
-        if key.tail in leaving and key._replace(label="") == leaving[key.tail]._replace(tail=key.tail, label=""):
-            net.targets.setdefault(EXIT)
-
-
 def _columns(plan: Plan, group: int) -> list[int]:
     """The columns that lie in a group, in the order of time."""
     boxes = plan.scene.boxes
@@ -161,18 +111,16 @@ def _with(line: Sequence[float], nodes: Sequence[int], at: float) -> list[float]
 
 
 def _make_room(sheet: Sheet, fixed: set[int], line: Sequence[float]) -> list[float]:
-    """Positions with what stands above and below those that are fixed as far away from them as it must be."""
+    """Positions with what stands above, below and between those that are fixed as far from them as it must be."""
     moved = [*line]
     for layer in sheet.layers:
         places = [place for place, node in enumerate(layer) if node in fixed]
-        if not places:
-            continue
-        for place in range(places[0], 0, -1):
-            near, far = layer[place - 1], layer[place]
-            moved[near] = min(moved[near], moved[far] - _apart(sheet, near, far))
-        for place in range(places[-1], len(layer) - 1):
-            near, far = layer[place], layer[place + 1]
-            moved[far] = max(moved[far], moved[near] + _apart(sheet, near, far))
+        for near, far in pairwise(layer[places[0] :] if places else ()):
+            if far not in fixed:
+                moved[far] = max(moved[far], moved[near] + _apart(sheet, near, far))
+        for far, near in pairwise(reversed(layer[: places[-1] + 1] if places else ())):
+            if near not in fixed:
+                moved[near] = min(moved[near], moved[far] - _apart(sheet, near, far))
     return moved
 
 
@@ -196,28 +144,3 @@ def _stretch(plan: Plan, column: int, breadth: float, insides: Mapping[int, tupl
         plate = insides[column][0]
         plan.entering.update({(column, key): plan.entering[column, key] - more for key in plate.entries})
         plan.leaving.update({(column, key): plan.leaving[column, key] - more for key in plate.exits})
-
-
-def _handed_on(plan: Plan, group: int, column: int, following: int) -> Sequence[Key]:
-    """The nets that run from a column to the next, from the uppermost one that leaves it downwards."""
-    nets = plan.levels[group].nets.items()
-    keys = [key for key, net in nets if net.source == column and following in net.targets]
-    return sorted(keys, key=lambda key: plan.leaving[column, key])
-
-
-def _bend(plan: Plan, column: int, keys: Sequence[Key], following: int, inside: tuple[Plate, Point]) -> None:
-    """Leads what a column hands on to the heights at which the next one takes it in, in some more room at its end."""
-    plate, inset = inside
-    wanted = {key: plan.entering[following, key] for key in keys}
-    if all(abs(plan.leaving[column, key] - at) < 1.0 for key, at in wanted.items()):
-        return
-    for key in plate.exits:
-        at = wanted.get(key, plan.leaving[column, key])
-        plan.leaving[column, key] = at
-        plate.exits[key] = at + plan.breadth[column] / 2 - inset[1]
-        end = plate.length + BEND
-        *runs, last = plate.courses[key, EXIT]
-        turned = (last, Run(end, end, plate.exits[key])) if last.at != plate.exits[key] else (last._replace(end=end),)
-        plate.courses[key, EXIT] = (*runs, *turned)
-    plate.length += BEND
-    plan.length[column] += BEND

@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from render.layout.columns import line_up, make_alike
+from render.layout.alike import lay_out_alike
+from render.layout.columns import line_up
 from render.layout.finish import finish
 from render.layout.levels import ENTRY, EXIT, ROOT, Level, cut
 from render.layout.outline import STACK
@@ -20,7 +21,7 @@ from render.layout.titles import in_two_rows
 from render.layout.wrap import wrap
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from render.layout.levels import Key, Net, Plan
     from render.scene import Box, Point, Scene
@@ -36,10 +37,13 @@ TO_THE_LEFT: Final = 16.0  # room that it may take to have a title at the left
 def place(scene: Scene) -> Scene:
     """The scene with everything placed; time and space are about linear in the boxes and the ranks that edges span."""
     plan = cut(scene)
-    make_alike(plan)
     insides: dict[int, tuple[Plate, Point]] = {}
     for group in sorted(plan.levels, reverse=True):  # inner groups have higher numbers than the ones around them
-        if plan.levels[group].members:
+        if plan.turns.model.get(group) == group:
+            plates = dict(lay_out_alike(plan, group))
+            fitted = _fit_alike(plan, plates)
+            insides.update({each: (plate, fitted[each]) for each, plate in plates.items()})
+        elif plan.levels[group].members and group not in plan.turns.model:
             line_up(plan, group, insides)
             plate = _level(plan, plan.levels[group])
             insides[group] = (plate, _fit(plan, group, plate) if group != ROOT else (0.0, 0.0))
@@ -103,9 +107,31 @@ def _parts(level: Level) -> list[tuple[list[int], dict[Key, Net]]]:
 def _fit(plan: Plan, group: int, plate: Plate) -> Point:
     """Sets size, title and ports of a group from its inside; where in the group that inside begins."""
     box = plan.scene.boxes[group]
-    fits = _across if plan.across else _down
     broken = in_two_rows(box) if box.column is None else None  # columns have their tops in one line
-    fit = min((fits(each, plate) for each in (box, broken) if each is not None), key=_area)
+    return _set(plan, group, plate, min((_around(plan, each, plate) for each in (box, broken) if each), key=_area))
+
+
+def _fit_alike(plan: Plan, plates: Mapping[int, Plate]) -> dict[int, Point]:
+    """As `_fit` for groups that are alike: all have as much room for a title, in as many rows."""
+    boxes = {group: plan.scene.boxes[group] for group in plates}
+    widest = max(plates, key=lambda group: boxes[group].width)
+    broken = in_two_rows(boxes[widest]) if boxes[widest].column is None else None
+    choices = (_around(plan, each, plates[widest]) for each in (boxes[widest], broken) if each)
+    room = min(choices, key=_area).box
+    found = {}
+    for group, plate in plates.items():
+        titled = (in_two_rows(boxes[group]) if len(room.lines) > 1 else None) or boxes[group]
+        fit = _around(plan, replace(titled, width=room.width, height=room.height), plate)
+        found[group] = _set(plan, group, plate, fit)
+    return found
+
+
+def _around(plan: Plan, box: Box, plate: Plate) -> _Fit:
+    return _across(box, plate) if plan.across else _down(box, plate)
+
+
+def _set(plan: Plan, group: int, plate: Plate, fit: _Fit) -> Point:
+    """Sets what a group has come to be in the plan; where in it its inside begins."""
     plan.titled[group] = fit.box
     plan.length[group], plan.breadth[group] = fit.length, fit.breadth
     for key, where in plate.entries.items():

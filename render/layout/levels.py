@@ -11,10 +11,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from render.layout.outline import STACK
+from render.layout.turns import Turns, find
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from render.layout.turns import Use
     from render.scene import Box, Edge, Scene, Text
 
 ROOT: Final = -1  # the level around all groups
@@ -85,6 +87,8 @@ class Plan:
         computed: Boxes that some edge enters: what leaves them is no mere input.
         ends: Numbers of the boxes at the ends of every edge that is placed, by its number.
         hops: Likewise its parts from tail to head.
+        turns: Columns that are laid out once for all of them.
+        model_of: What a net that ends in a column, or leaves it, is in the model of all, by column and net.
     """
 
     scene: Scene
@@ -98,6 +102,8 @@ class Plan:
     computed: set[int] = field(default_factory=set)
     ends: dict[int, tuple[int, int]] = field(default_factory=dict)
     hops: dict[int, tuple[Hop, ...]] = field(default_factory=dict)
+    turns: Turns = field(default_factory=Turns)
+    model_of: dict[tuple[int, Key], Key] = field(default_factory=dict)
 
     @property
     def across(self) -> bool:
@@ -123,13 +129,26 @@ def cut(scene: Scene) -> Plan:
     )
     ends = plan.ends = _ends(scene, number)
     plan.computed.update(head for _, head in ends.values())
-    keys = _keys(scene.edges, ends)
+    turns = plan.turns = find(scene, parent, ends)
+    keys = _keys(scene.edges, ends, turns)
+    plan.model_of = _models(turns, ends, keys)
+    _even(plan)
     _set_ports(plan, ends, keys)
     twins = {edge.twin for edge in scene.edges if edge.twin is not None}
     for index, (tail, head) in ends.items():
         edge = scene.edges[index]
         plan.hops[index] = _thread(plan, keys[index], tail, head, edge.label, edge.id in twins)
     return plan
+
+
+def _even(plan: Plan) -> None:
+    """Gives boxes at the same place in turns that are alike one size."""
+    for sizes in (plan.length, plan.breadth):
+        most: dict[int, float] = {}
+        for box, model in plan.turns.model.items():
+            most[model] = max(most.get(model, 0.0), sizes[box])
+        for box, model in plan.turns.model.items():
+            sizes[box] = most[model]
 
 
 def spread(index: int, count: int, breadth: float) -> float:
@@ -165,27 +184,79 @@ def _ends(scene: Scene, number: dict[str, int]) -> dict[int, tuple[int, int]]:
     return ends
 
 
-def _keys(edges: Sequence[Edge], ends: dict[int, tuple[int, int]]) -> dict[int, Key]:
+def _keys(edges: Sequence[Edge], ends: dict[int, tuple[int, int]], turns: Turns) -> dict[int, Key]:
     """The net of every edge; the second of two parallel edges is another net, so both are seen.
 
     Edges without a label join those that have the only label at their tail: one of several readers may have it for all.
+    Turns of a loop have their nets in common: what one of them says is said of all, and no two share a line in one
+    that do not in another.
     """
-    names = {index: _name(edges[index].label) for index in ends}
-    only: dict[int, str] = {}
+    names = _names(edges, ends, turns)
+    only: dict[tuple[str, int], str] = {}
     for index, (tail, _) in ends.items():
         if names[index] and not (edges[index].back or edges[index].against):
-            only[tail] = names[index] if only.get(tail, names[index]) == names[index] else ""
-    parallel: dict[tuple[int, int], int] = {}
+            for whose in (("tail", turns.place(tail)), ("share", turns.share.get(index, ROOT))):
+                only[whose] = names[index] if only.get(whose, names[index]) == names[index] else ""
+    lanes = _lanes(edges, ends, turns)
     leaving = {tail for index, (tail, _) in ends.items() if not edges[index].against}
     keys: dict[int, Key] = {}
-    for index, pair in sorted(ends.items(), key=lambda item: (edges[item[0]].order, item[0])):
-        lane = parallel.get(pair, 0)
-        parallel[pair] = lane + 1
+    for index, (tail, _) in sorted(ends.items(), key=lambda item: (edges[item[0]].order, item[0])):
         back, against = edges[index].back, edges[index].against
-        aside = int(against and pair[0] in leaving)  # what comes back to a box ends beside what leaves it
-        label = names[index] or ("" if back or against else only.get(pair[0], ""))
-        keys[index] = Key(pair[0], lane + aside, label, back, against)
+        aside = int(against and tail in leaving)  # what comes back to a box ends beside what leaves it
+        shared = only.get(("share", turns.share[index])) if index in turns.share else None
+        label = names[index] or ("" if back or against else shared or only.get(("tail", turns.place(tail)), ""))
+        keys[index] = Key(tail, lanes[index] + aside, label, back, against)
     return keys
+
+
+def _names(edges: Sequence[Edge], ends: Mapping[int, tuple[int, int]], turns: Turns) -> dict[int, str]:
+    """The label of every edge, if it is for one turn of a loop alone that it has it: what a turn says of its own."""
+    said: dict[Use, str] = {}
+    spoken: set[int] = set()
+    for index, use in sorted(turns.use.items(), key=lambda item: ends[item[0]][0] not in turns.column):
+        told = use in said and ends[index][0] not in turns.column
+        said[use] = said.get(use) or ("" if told else _name(edges[index].label))
+        spoken.update({turns.place(ends[index][0])} if said[use] else ())
+    names = {index: said[turns.use[index]] if index in turns.use else _name(edges[index].label) for index in ends}
+    led_out = {index for index, (tail, _) in ends.items() if index not in turns.use and tail in turns.column}
+    return {index: "" if index in led_out and turns.place(ends[index][0]) in spoken else names[index] for index in ends}
+
+
+def _lanes(edges: Sequence[Edge], ends: dict[int, tuple[int, int]], turns: Turns) -> dict[int, int]:
+    """Which of the lines that leave a box each edge takes: those that are parallel, or not for one reader, differ."""
+    shares: dict[tuple[int, int], list[int]] = {}  # of a box that several turns read from, and one of these
+    parallel: dict[tuple[int, int], int] = {}
+    spots: dict[int, tuple[int, int]] = {}
+    taken: dict[int, set[tuple[int, int]]] = {}
+    for index, pair in sorted(ends.items(), key=lambda item: (edges[item[0]].order, item[0])):
+        others = shares.setdefault((pair[0], turns.column.get(pair[1], ROOT)), [])
+        share = turns.share.get(index, ROOT)
+        others += [] if share in others else [share]
+        spots[index] = (others.index(share), parallel.get(pair, 0))
+        parallel[pair] = parallel.get(pair, 0) + 1
+        taken.setdefault(pair[0], set()).add(spots[index])
+    lanes = {tail: {spot: lane for lane, spot in enumerate(sorted(found))} for tail, found in taken.items()}
+    return {index: lanes[ends[index][0]][spot] for index, spot in spots.items()}
+
+
+def _models(turns: Turns, ends: dict[int, tuple[int, int]], keys: Mapping[int, Key]) -> dict[tuple[int, Key], Key]:
+    """What each net in a column is in the model of all columns, no two of them the same."""
+    models: dict[Use, Key] = {}
+    for index, use in turns.use.items():
+        if turns.place(ends[index][1]) == ends[index][1]:
+            models[use] = keys[index]
+    found: dict[tuple[int, Key], Key] = {}
+    taken: set[tuple[int, Key]] = set()
+    for index, (tail, head) in ends.items():
+        for column in dict.fromkeys(turns.column[box] for box in (tail, head) if box in turns.column):
+            key = keys[index]
+            if (column, key) in found:
+                continue
+            inside = turns.column.get(tail) == column
+            model = key._replace(tail=turns.place(tail)) if inside else models.setdefault(turns.use[index], key)
+            found[column, key] = key if (column, model) in taken else model
+            taken.add((column, found[column, key]))
+    return found
 
 
 def _name(label: Text | None) -> str:

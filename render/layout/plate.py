@@ -13,7 +13,7 @@ from render.layout.routes import STRAIGHT, Run, Station, Track, course_back
 from render.layout.sheet import LABEL_GAP, LINE_HEIGHT, TWIN, Sheet, stretch
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from render.layout.levels import Key, Net, Plan
     from render.scene import Point
@@ -72,7 +72,11 @@ def lay_out(plan: Plan, members: Sequence[int], nets: dict[Key, Net]) -> Plate:
     """Ranks, orders and places `members` and draws the courses of `nets`."""
     sheet = stretch(plan, members, nets)
     order.arrange(sheet)
-    line = straight(plan, sheet, nets, coordinates.place(sheet))
+    return draw(plan, sheet, nets, straight(plan, sheet, nets, coordinates.place(sheet)))
+
+
+def draw(plan: Plan, sheet: Sheet, nets: Mapping[Key, Net], line: Sequence[float]) -> Plate:
+    """The plate of a sheet that is ordered and has been placed across the flow, with the courses of its nets."""
     top = min((at - above for at, above in zip(line, sheet.above, strict=True)), default=0.0)
     line = [at - top for at in line]
     columns = _columns(sheet, line, EASE_BESIDE if any(net.twin for net in nets.values()) else EASE)

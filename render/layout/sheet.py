@@ -263,8 +263,15 @@ def _hold_label(plan: Plan, sheet: Sheet, key: Key, net: Net) -> None:
     else:
         chain = sheet.chains[key, targets[0]]
     holder = sheet.labels[key] = chain.trunk[max(1, chain.passed // 2)]
-    height, width = net.label.size * LINE_HEIGHT, net.label.width
-    length, breadth = (width, height) if plan.across else (height, width)
-    sheet.length[holder] = length + 2 * LABEL_ENDS
-    side = sheet.above if net.label_before else sheet.below
-    side[holder] += LABEL_GAP + breadth
+    sheet.length[holder] = 2 * LABEL_ENDS + (net.label.width if plan.across else net.label.size * LINE_HEIGHT)
+    above, below = label_room(plan, net)
+    sheet.above[holder] += above
+    sheet.below[holder] += below
+
+
+def label_room(plan: Plan, net: Net) -> tuple[float, float]:
+    """What the label of a net needs on the near and on the far side of its line, across the flow."""
+    if net.label is None:
+        return 0.0, 0.0
+    breadth = LABEL_GAP + (net.label.size * LINE_HEIGHT if plan.across else net.label.width)
+    return (breadth, 0.0) if net.label_before else (0.0, breadth)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from render.errors import RenderError
@@ -9,7 +10,7 @@ from render.views import register
 from render.views.merging import SKIPPED, Plan, run_of
 from render.views.repeats import Item, items, spans
 from render.views.roll import SAME_LINES
-from render.views.runs import Run
+from render.views.runs import Run, initial
 from render.views.subgraph import note
 from tracer.graph import Graph, Node, Scope
 
@@ -58,12 +59,23 @@ def _columns(plan: Plan, run: Run, rows: Sequence[Sequence[Item]], home: int | N
     """Plans a scope for each turn that is drawn; how many are not."""
     last = len(rows) - 1
     first_left_out = steps - 1 if len(rows) > steps else last
+    given, results = _given(plan.graph, run), tuple(plan.graph.outputs)
     for number in (*range(first_left_out), last):
         facts = {"step": number, "steps": len(rows)}
-        plan.enclose(rows[number], Scope(-1, home, "loop", f"t = {number + 1}", attrs=facts))
+        turn = Scope(-1, home, "loop", f"t = {number + 1}", inputs=given, outputs=results, attrs=facts)
+        plan.enclose(rows[number], turn)
     if first_left_out < last:
         _skip(plan, run, range(first_left_out, last), home)
     return last - first_left_out
+
+
+def _given(graph: Graph, run: Run) -> tuple[int, ...]:
+    """What turns are given from outside: the start of what they hand on, and what several of them read."""
+    read = Counter(value for turn in run.turns for value in {value: None for node in turn for value in node.inputs})
+    starts = (initial(run, carried) for carried in run.carried)
+    return tuple(
+        dict.fromkeys((*(each for each in starts if each is not None), *(v for v, n in read.items() if n > 1)))
+    )
 
 
 def _skip(plan: Plan, run: Run, left_out: range, home: int | None) -> None:
