@@ -14,6 +14,7 @@ import tracer
 from tracer.graph import Stats
 from tracer.pytorch.numbers import Numbers
 from tracer.pytorch.stats import stats
+from tracer.pytorch.tensors import facts_of
 
 SIZES = (1, 16, 17, 300, 8192, 8193, 20_000, (1 << 17) + 5)  # on both sides of where the way to look at them changes
 
@@ -23,7 +24,7 @@ TYPES = (torch.float32, torch.float64, torch.float16, torch.bfloat16, torch.int6
 def recorded(tensor: torch.Tensor) -> Stats | None:
     """What a recording knows of a tensor."""
     numbers = Numbers()
-    numbers.take(0, tensor)
+    numbers.take(0, tensor, facts_of(tensor))
     numbers.finish()
     return numbers.get(0, tuple(tensor.shape))
 

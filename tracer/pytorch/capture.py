@@ -164,7 +164,6 @@ class TorchBackend:
     def thread(self) -> Iterator[None]:
         """Records what this thread does, one that the program has started."""
         self._threads += 1
-        self.numbers.share_among_threads()
         lane = Lane(self._threads, [])
         lane.calls = CallMode(self, lane)
         self._lanes[threading.get_ident()] = lane

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import weakref
 from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import torch
@@ -23,51 +24,26 @@ if TYPE_CHECKING:
 _NO_SEQUENCE: Final = 2**63  # AccumulateGrad functions have a number above it, and belong to no kernel
 
 
-class Arrival:
-    """The hook before an autograd function: notes the gradients of its results.
-
-    Attributes:
-        hooks: A weak reference to the dict of hooks that it stands in, as its own key.
-    """
-
-    __slots__ = ("_gradients", "_index", "_values", "hooks")
-
-    def __init__(self, gradients: Gradients, index: int, values: Sequence[int]) -> None:
-        self.hooks: weakref.ref[Any] | None = None
-        self._gradients = gradients
-        self._index = index
-        self._values = values
-
-    def __call__(self, grads: tuple[torch.Tensor | None, ...]) -> None:
-        """What torch calls; the first of the values is the result number `index` of the function."""
-        for value, grad in zip(self._values, grads[self._index :]):
-            if grad is not None:
-                self._gradients.note(value, grad)
-
-    def remove(self) -> None:
-        """Takes the hook off; a function that has died took it along."""
-        hooks = self.hooks() if self.hooks is not None else None
-        if hooks is not None:
-            hooks.pop(self, None)
-
-
 def register_quickly(real: Callable[..., Any]) -> Any:
-    """Torch's way to add a hook to an autograd function, without a handle for ours: that takes three times as long."""
+    """Torch's way to add a hook to an autograd function; quick for ours, which come in the dict they are to stand in.
+
+    Where torch returns a handle, those get the dict that they stand in now: to make a handle takes three times as long.
+    """
 
     @functools.wraps(real)
     def register(hooks: Any, hook: Any) -> Any:
-        if type(hook) is not Arrival:
+        if type(hook) is not Hooks:
             return real(hooks, hook)
-        hooks = Hooks() if hooks is None else hooks
-        hooks[hook] = hook
-        hook.hooks = weakref.ref(hooks)
-        return hooks, None
+        if hooks is None:
+            return hook, hook
+        hooks.update(hook)
+        return hooks, hooks
 
     return staticmethod(register)
 
 
 class Gradients:
-    """The gradient hooks of one recording.
+    """The gradient hooks of one recording; they are partial calls, for torch calls such without a step in between.
 
     Attributes:
         watched: Values whose gradients will be noted.
@@ -78,7 +54,8 @@ class Gradients:
         self._table = backend.table
         self._tape = backend.tape
         self.watched: set[int] = set()
-        self._arrivals: list[Arrival] = []
+        self._arrive, self._arrive_all = self._arrived, self._all_arrived  # bound once
+        self._hooks: list[weakref.ref[Hooks]] = []  # dicts in which there are hooks of ours, each its own key
         self._handles: list[Any] = []
         self._leaves: dict[int, tuple[weakref.ref[torch.Tensor], list[int]]] = {}
 
@@ -93,17 +70,17 @@ class Gradients:
         self.watched.add(value)
         function = _grad_fn(tensor)
         if function is not None:
-            self._hook(function, tensor.output_nr, (value,), base)
+            self._hook(function, partial(self._arrive, tensor.output_nr, value), base)
             return False
         if not _is_leaf(tensor):
             return False
         self._watch_leaf(tensor, value)
         return True
 
-    def _hook(self, function: Any, index: int, values: Sequence[int], base: int) -> None:
-        arrival = Arrival(self, index, values)
-        function.register_prehook(arrival)
-        self._arrivals.append(arrival)
+    def _hook(self, function: Any, hook: Any, base: int) -> None:
+        hooks = Hooks()
+        hooks[hook] = hook
+        self._hooks.append(weakref.ref(function.register_prehook(hooks)))
         number = function._sequence_nr()
         guard_below(function, number)
         self._tape.grad_fns[number + base] = function.name()
@@ -144,7 +121,7 @@ class Gradients:
             values = made.get(sequence)
             if values is not None and self.watched.isdisjoint(values):
                 self.watched.update(values)
-                self._hook(inside[sequence], 0, values, base)
+                self._hook(inside[sequence], partial(self._arrive_all, values), base)
             else:
                 guard_below(inside[sequence], sequence)
                 self._tape.grad_fns[sequence + base] = inside[sequence].name()
@@ -157,16 +134,32 @@ class Gradients:
         """Takes every hook off."""
         while self._handles:
             self._handles.pop().remove()
-        while self._arrivals:
-            self._arrivals.pop().remove()
+        ours = self._arrive, self._arrive_all
+        while self._hooks:
+            hooks = self._hooks.pop()()
+            if hooks is not None:  # a function that has died took them along
+                for hook in [hook for hook in hooks if type(hook) is partial and hook.func in ours]:
+                    del hooks[hook]
         self._leaves.clear()
         self.watched.clear()
 
     def forget(self, kept: Collection[int]) -> None:
         """Lets go of values that were forgotten, and of hooks that died."""
         self.watched.intersection_update(kept)
-        self._arrivals = [each for each in self._arrivals if each.hooks is not None and each.hooks() is not None]
+        self._hooks = [each for each in self._hooks if each() is not None]
         self._handles = [handle for handle in self._handles if handle.hooks_dict_ref() is not None]
+
+    def _arrived(self, index: int, value: int, grads: tuple[torch.Tensor | None, ...]) -> None:
+        """What torch calls before a function, the result number `index` of which is `value`."""
+        grad = grads[index]
+        if grad is not None:
+            self.note(value, grad)
+
+    def _all_arrived(self, values: Sequence[int], grads: tuple[torch.Tensor | None, ...]) -> None:
+        """What torch calls before a function of which several results are known."""
+        for value, grad in zip(values, grads):
+            if grad is not None:
+                self.note(value, grad)
 
     def note(self, value: int, grad: torch.Tensor) -> None:
         """Notes that the gradient of a value arrived."""

@@ -22,17 +22,19 @@ from tracer.pytorch.internals import current_autograd_node, only_fakes_below, se
 from tracer.pytorch.places import caller
 from tracer.pytorch.schemas import Kernel, describe, written
 from tracer.pytorch.tape import FAILED, KERNEL, TENSOR
-from tracer.pytorch.tensors import ATOMS, device_of, shape_of, storage_key, tensors_in
+from tracer.pytorch.tensors import ATOMS, facts_of, tensors_in
 from tracer.recording import in_words
 
 if TYPE_CHECKING:
+    from types import FrameType
+
+    from tracer.pytorch.calls import Call
     from tracer.pytorch.capture import TorchBackend
     from tracer.pytorch.lane import Lane
 
 _DEVICE: Final = torch.ops.prim.device.default
 _DETACH: Final = torch.ops.aten.detach.default
 _LIFT: Final = torch.ops.aten.lift_fresh.default
-_TENSORS: Final = frozenset((torch.Tensor, torch.nn.Parameter, FakeTensor))
 _PLAIN: Final = (
     bool, int, float, complex, str, type(None), torch.dtype, torch.device, torch.layout, torch.memory_format,
     torch.Generator,
@@ -67,6 +69,7 @@ class KernelMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._code: Any = None  # where the last kernel was called from that no call of the author's made, and how
         self._instruction = -1
         self._as_author: Any = None
+        self._running: tuple[int, int] = (-1, 0)  # the last function of a backward, as `_function` gives it
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -75,49 +78,32 @@ class KernelMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Runs a kernel and notes it."""
-        if func is _DEVICE and self._answers and type(args[0]) is FakeTensor:
-            return args[0].device  # two of three events in a model on fake tensors; to ask the mode below takes 10 us
-        lane = self._lane
-        kernel = _described.get(id(func))
-        if kernel is None:
-            kernel = _described[id(func)] = describe(func)
-        if lane.off or kernel.quiet:
-            return kernel.run(*args, **(kwargs or {}))
+        kernel, lane = _described.get(id(func)), self._lane
         call = lane.call
-        if call is None:
-            return self._outside(kernel, func, args, kwargs or {})
-        frame = sys._getframe(1)
-        code = frame.f_code
-        if code is call.code:
-            as_author = call.as_author
-        elif code is self._code and frame.f_lasti == self._instruction:
-            as_author = self._as_author
-        else:
-            self._code, self._instruction = code, frame.f_lasti
-            as_author = self._as_author = caller(frame)
-        if func is _DETACH and not call.detaches:
-            return self._alias(kernel, args, as_author)
-        if not kernel.plain or kwargs or lane.updating or self._recording.heeds:
-            return self._run(kernel, func, args, kwargs or {}, as_author)
-        entries, writes = self._table.entries, self._table.writes
-        inputs, arguments = [], None
+        if (
+            call is None or kernel is None or not kernel.plain or kwargs
+            or lane.off or lane.updating or self._recording.heeds
+        ):  # fmt: skip
+            return self._seldom(func, args, kwargs or {}, sys._getframe(1))
+        as_author = self._caller(call, sys._getframe(1))
+        table, inputs, arguments = self._table, [], None
+        entries, writes = table.entries, table.writes
         for each in args:
-            if type(each) in _TENSORS:
-                entry = entries.get(id(each))
-                if entry is not None and entry[0]() is each and (not writes or writes.get(entry[3], 0) == entry[2]):
-                    inputs.append(entry[1])
-                else:
-                    inputs.append(self._backend.read(each))
-            elif type(each) in ATOMS:
-                arguments = args
-            elif isinstance(each, torch.Tensor):
-                value = self._table.find(each)
-                inputs.append(self._backend.read(each) if value is None else value)
+            entry = entries.get(id(each))
+            if entry is not None and entry[2] == writes and entry[0]() is each:
+                inputs.append(entry[1])
+            elif type(each) not in ATOMS and isinstance(each, torch.Tensor):
+                inputs.append(self._backend.read(each))
             else:
                 arguments = args
         if self._unlooked and not self._unlooked.isdisjoint(inputs):
-            self._table.look_at_last(args)
-        if self._taken and not lane.running and not self._taken.isdisjoint(inputs):
+            table.look_at_last(args)
+        scope: int | None = call.id
+        phase: Phase = "forward"
+        function = None
+        if lane.running:
+            scope, phase, function = None, "backward", self._function()
+        elif self._taken and not self._taken.isdisjoint(inputs):
             return self._run(kernel, func, args, {}, as_author)
         if arguments is not None:
             arguments = tuple(
@@ -126,51 +112,76 @@ class KernelMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
         number = self._new_id()
         lane.sequence = sequence = sequence_number() + lane.base
         call.kernels += 1
-        phase: Phase
-        if lane.running:
-            scope, phase, function = None, "backward", current_autograd_node()
-            if function is not None:
-                function = self._number(function)
-        else:
-            scope, phase, function = call.id, "forward", None
         try:
             result = as_author(kernel.run, args)
         except Exception as error:
             self._failed(kernel, number, scope, sequence, phase, inputs, arguments, {}, function, error)
             raise
         outputs: tuple[int, ...]
-        if isinstance(result, torch.Tensor) and kernel.fills and inputs:
+        if inputs and kernel.fills and isinstance(result, torch.Tensor):
             value = self._new_id()
             outputs = (value,)
-            key = storage_key(result)
-            self._facts[value] = (shape_of(result), result.dtype, device_of(result))
-            entries[id(result)] = (weakref.ref(result), value, writes.get(key, 0) if writes else 0, key)
+            facts = self._facts[value] = facts_of(result)
+            entries[id(result)] = (weakref.ref(result), value, writes)
             if kernel.views:
                 self._view_of[value] = inputs[0]
-            if type(result) is FakeTensor or result.is_meta:
+            if type(result) is FakeTensor or facts[2] == "meta":
                 pass  # it has no numbers
             elif kernel.views or kernel.copies:
-                self._table.look_at_alike(value, result, inputs[0], key)
+                table.look_at_alike(value, result, facts, inputs[0])
             else:
-                self._take(value, result)
+                self._take(value, result, facts)
         else:
             outputs = self._results(kernel, number, args, {}, result, bool(inputs))
         read = tuple(inputs)  # which the garbage collector need not look at
         self._note((KERNEL, number, kernel, scope, sequence, phase, read, outputs, arguments, None, function, None))
         return result
 
-    def _number(self, function: Any) -> tuple[int, int]:
-        """Of the autograd function that is running: its sequence number and the number of the backward run."""
-        sequence = self._backend.sequence_of(function, self._lane)
-        if sequence not in self._tape.grad_fns:
-            self._tape.grad_fns[sequence] = function.name()
-        return sequence, self._lane.run
+    def _caller(self, call: Call, frame: FrameType) -> Any:
+        """What calls a kernel as if from where `frame` is."""
+        code = frame.f_code
+        if code is call.code:
+            return call.as_author
+        if code is not self._code or frame.f_lasti != self._instruction:
+            self._code, self._instruction = code, frame.f_lasti
+            self._as_author = caller(frame)
+        return self._as_author
 
-    def _outside(self, kernel: Kernel, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    def _function(self) -> tuple[int, int] | None:
+        """Of the autograd function that is running: its sequence number and the number of the backward run."""
+        function, lane = current_autograd_node(), self._lane
+        if function is None:
+            return None
+        sequence = self._backend.sequence_of(function, lane)
+        if self._running != (sequence, lane.run):
+            self._running = (sequence, lane.run)
+            if sequence not in self._tape.grad_fns:
+                self._tape.grad_fns[sequence] = function.name()
+        return self._running
+
+    def _seldom(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], frame: FrameType) -> Any:
+        """Runs any kernel, called from where `frame` is, and notes it if it is a step of the program."""
+        if func is _DEVICE and self._answers and type(args[0]) is FakeTensor:
+            return args[0].device  # two of three events in a model on fake tensors; to ask the mode below takes 10 us
+        kernel, lane = _described.get(id(func)), self._lane
+        if kernel is None:
+            kernel = _described[id(func)] = describe(func)
+        if lane.off or kernel.quiet:
+            return kernel.run(*args, **kwargs)
+        if lane.call is None:
+            return self._outside(kernel, func, args, kwargs, frame)
+        as_author = self._caller(lane.call, frame)
+        if func is _DETACH and not lane.call.detaches:
+            return self._alias(kernel, args, as_author)
+        return self._run(kernel, func, args, kwargs, as_author)
+
+    def _outside(
+        self, kernel: Kernel, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], frame: FrameType
+    ) -> Any:
         """A kernel that runs outside of any call that torch tells of."""
         if not self._lane.running and author_frame(3)[2]:
             return kernel.run(*args, **kwargs)  # a data loader unpacks what its workers sent
-        as_author = caller(sys._getframe(2))
+        as_author = caller(frame)
         with torch._C.DisableTorchFunction():  # the function mode is on, and would see what we do
             if func is _DETACH:
                 return self._alias(kernel, args, as_author)
@@ -190,9 +201,7 @@ class KernelMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
         lane.sequence = sequence
         arguments = _without_tensors(args)
         keywords = {name: _without_tensors(each) for name, each in kwargs.items()} if kwargs else None
-        function = current_autograd_node() if lane.running else None
-        if function is not None:
-            function = self._number(function)
+        function = self._function() if lane.running else None
         scope = None
         if phase != "backward":
             scope = call.id if call is not None else lane.stack[-1] if lane.stack else None
@@ -254,15 +263,15 @@ class KernelMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
         """Values for what a kernel returned and what it wrote in place."""
         table = self._table
         given = {**dict(zip(kernel.arguments, args)), **kwargs}
-        rewritten = written(kernel, args, kwargs)
+        rewritten = written(kernel, args, kwargs) if kernel.writes else ()
         outputs: list[int] = []
         for index, returned in enumerate(result if isinstance(result, (tuple, list)) else (result,)):
             of = kernel.view_of[0 if len(kernel.view_of) == 1 else index] if kernel.view_of else None
             base = given.get(of) if of is not None else None
             viewed = table.find(base) if isinstance(base, torch.Tensor) else None
             copied = table.find(args[0]) if kernel.copies and args else None
-            for tensor in tensors_in(returned, 2):
-                if not any(tensor is other for other in rewritten):
+            for tensor in (returned,) if type(returned) is torch.Tensor else tensors_in(returned, 2):
+                if not (rewritten and any(tensor is other for other in rewritten)):
                     filled = None if viewed is not None else kernel.fills and index not in kernel.workspace
                     outputs.append(table.add(tensor, view_of=viewed, copy_of=copied, filled=filled))
                     if not made:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Union
+from typing import Any, Final
 
 import torch
 from torch.multiprocessing.reductions import StorageWeakRef
@@ -16,7 +16,7 @@ _LIFT: Final = torch.ops.aten.lift_fresh.default
 _ORDINARY: Final[Any] = torch.Tensor.__torch_dispatch__
 
 
-Entry = tuple[weakref.ref[torch.Tensor], int, int, Union[int, None]]  # see `TensorTable`
+Entry = tuple[weakref.ref[torch.Tensor], int, int]  # see `TensorTable`
 
 
 def copied(tensor: torch.Tensor) -> torch.Tensor:

@@ -1,15 +1,17 @@
 """Statistics of the tensors of a recording: small ones are copied aside and worked out together, large ones at once.
 
 Torch takes microseconds to say anything about a tensor, however small, and ten times as long where the program has just
-driven that part of torch out of the caches. So the memory of small tensors on the CPU is copied into a buffer (a third
-of a microsecond), and numpy works out a whole buffer in a few calls.
+driven that part of torch out of the caches. So the memory of small tensors on the CPU is copied (a tenth of a
+microsecond), and numpy works out many of them in a few calls.
 """
 
 from __future__ import annotations
 
 import ctypes
+import itertools
+import sys
 import threading
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from typing import Any, Final
 
 import numpy
@@ -17,31 +19,18 @@ import torch
 
 from tracer.graph import DRAWABLE, Stats
 from tracer.pytorch.stats import Moments, exactly, of_few, of_many, stats, together
+from tracer.pytorch.tape import Facts
 
 SMALL: Final = 1 << 13  # elements; above, what numpy needs for the elements outweighs what a call costs
-_BUFFER: Final = 1 << 16  # elements of a buffer: with what is computed of them they stay in a core's cache
-_WAITING: Final = 16  # full buffers that wait to be worked out once the program has run
+_TOGETHER: Final = 1 << 16  # elements that are worked out at once: with what is computed they stay in a core's cache
+_WAITING: Final = 1 << 20  # elements that wait to be worked out once the program has run
 _TYPES: Final = {
     torch.float32: numpy.float32, torch.float64: numpy.float64, torch.int64: numpy.int64, torch.int32: numpy.int32,
     torch.uint8: numpy.uint8, torch.int16: numpy.int16, torch.int8: numpy.int8,
 }  # fmt: skip
 _FLOATS: Final = (torch.float32, torch.float64)
-_copy: Final = ctypes.memmove
+_memory: Final[Any] = (ctypes.c_char * sys.maxsize).from_address(0)  # all there is: a part of it is a copy as `bytes`
 _PLAIN: Final = (torch.Tensor, torch.nn.Parameter)
-
-
-class _Buffer:
-    """The elements of tensors of one type, one after the other."""
-
-    __slots__ = ("address", "data", "itemsize", "starts", "used", "values")
-
-    def __init__(self, dtype: torch.dtype) -> None:
-        self.data: Any = numpy.empty(_BUFFER, _TYPES[dtype])
-        self.address: int = self.data.ctypes.data
-        self.itemsize: int = self.data.itemsize
-        self.used = 0
-        self.values: list[int] = []
-        self.starts: list[int] = []
 
 
 class Numbers:
@@ -53,49 +42,32 @@ class Numbers:
 
     def __init__(self, kept: int = DRAWABLE) -> None:
         self.kept = max(DRAWABLE, kept)
-        self._lock: threading.Lock | None = None
-        self._buffers: dict[torch.dtype, _Buffer] = {}
-        self._full: list[_Buffer] = []
+        self._copies: dict[torch.dtype, dict[int, bytes]] = {dtype: {} for dtype in _TYPES}
+        self._waiting = 0
+        self._lock = threading.Lock()
         self._found: dict[int, Any] = {}  # `Stats`, or what they are made of: elements, moments, or a table and its row
         self._same: dict[int, int] = {}
 
-    def take(self, value: int, tensor: torch.Tensor) -> None:
-        """Notes the numbers that `tensor` holds now as those of `value`."""
-        if self._lock is None:
-            self._put(value, tensor)
-        else:
-            with self._lock:
-                self._put(value, tensor)
-
-    def share_among_threads(self) -> None:
-        """From now on several threads take notes."""
-        self._lock = self._lock or threading.Lock()
-
-    def _put(self, value: int, tensor: torch.Tensor) -> None:
+    def take(self, value: int, tensor: torch.Tensor, facts: Facts) -> None:
+        """Notes the numbers that `tensor`, of which `facts` are known, holds now as those of `value`."""
         if type(tensor) not in _PLAIN:
             return  # no numbers, or the author's own
+        _, dtype, device, count = facts
+        copies = self._copies.get(dtype) if device == "cpu" and 0 < count <= SMALL else None
         try:
-            count = tensor.numel() if tensor.is_cpu else 0
-            if not (0 < count <= SMALL and tensor.is_contiguous()):
-                self._at_once(value, tensor, count)
+            if copies is None or not tensor.is_contiguous():
+                self._at_once(value, tensor, count if device == "cpu" else 0)
                 return
-            buffer = self._buffers.get(tensor.dtype)
-            if buffer is None or buffer.used + count > _BUFFER:
-                if tensor.dtype not in _TYPES:
-                    self._at_once(value, tensor, 0)
-                    return
-                buffer = self._next_buffer(tensor.dtype)
-            used = buffer.used
             address = tensor.data_ptr()
             if not address:  # zeros that torch only pretends to hold
                 return
-            _copy(buffer.address + used * buffer.itemsize, address, count * buffer.itemsize)
+            copies[value] = _memory[address : address + count * dtype.itemsize]
         except (RuntimeError, NotImplementedError):  # one without memory of its own
             self._at_once(value, tensor, 0)
             return
-        buffer.values.append(value)
-        buffer.starts.append(used)
-        buffer.used = used + count
+        self._waiting += count
+        if self._waiting > _WAITING:
+            self._work_out()
 
     def share(self, value: int, other: int) -> None:
         """Says that `value` holds the elements of `other`, in another shape or order."""
@@ -107,27 +79,25 @@ class Numbers:
         if found is not None:
             self._found[value] = found
 
-    def _next_buffer(self, dtype: torch.dtype) -> _Buffer:
-        """An empty buffer for a type; full ones are worked out when there are many."""
-        if dtype in self._buffers:
-            self._full.append(self._buffers[dtype])
-        if len(self._full) == _WAITING:
-            self._work_out_full()
-        buffer = self._buffers[dtype] = _Buffer(dtype)
-        return buffer
+    def _work_out(self) -> None:
+        """Finds the statistics of what was copied; other threads may copy meanwhile."""
+        with self._lock:
+            self._waiting = 0
+            for dtype, copies in self._copies.items():
+                kind = numpy.dtype(_TYPES[dtype])
+                while copies:
+                    pieces, size = [], 0
+                    while copies and size < _TOGETHER * kind.itemsize:
+                        pieces.append(copies.popitem())
+                        size += len(pieces[-1][1])
+                    self._work_out_together(pieces, kind)
 
-    def _work_out_full(self) -> None:
-        while self._full:
-            self._work_out(self._full.pop())
-
-    def _work_out(self, buffer: _Buffer) -> None:
-        """Finds the statistics of what a buffer holds."""
-        if not buffer.values:
-            return
-        data, starts = buffer.data[: buffer.used], buffer.starts
+    def _work_out_together(self, pieces: Sequence[tuple[int, bytes]], kind: Any) -> None:
+        data = numpy.frombuffer(b"".join([piece for _, piece in pieces]), kind)
+        ends = list(itertools.accumulate(len(piece) // kind.itemsize for _, piece in pieces))
+        starts = [0, *ends[:-1]]
         table, certain = _table(data, numpy.array(starts))
-        ends = [*starts[1:], buffer.used]
-        for row, (value, start, end, sure) in enumerate(zip(buffer.values, starts, ends, certain.tolist())):
+        for row, ((value, _), start, end, sure) in enumerate(zip(pieces, starts, ends, certain.tolist())):
             if end - start <= self.kept:
                 self._found[value] = data[start:end].tolist()
             else:
@@ -135,9 +105,7 @@ class Numbers:
 
     def finish(self) -> None:
         """Works out what waits."""
-        self._full.extend(self._buffers.values())
-        self._buffers.clear()
-        self._work_out_full()
+        self._work_out()
 
     def get(self, value: int, shape: tuple[int, ...]) -> Stats | None:
         """The statistics of a value of a shape, once finished; None where they are not known."""

@@ -23,13 +23,14 @@ class Kernel:
         arguments: Names of the positional arguments.
         defaults: Default value by argument name.
         written: Names of the arguments that are written in place (or into, for `out=`).
+        writes: Whether a call may write any.
         view_of: For each result, the name of the argument whose memory it shares without writing, or None; for a list
             of results, the one for all.
         func: The operator.
         run: Runs it.
         quiet: Whether it is no step of a program: fake tensors ask for devices, optimizers time themselves.
         plain: Whether all it does is to make one tensor, from arguments that are no lists of tensors, without random
-            numbers.
+            numbers; not of a detach, for torch detaches on its own account too.
         views: Whether that tensor shares the memory of its first argument.
         fills: Whether its results hold numbers; what `empty` leaves in memory differs from run to run.
         copies: Whether that tensor holds the very elements of its first argument, in memory of its own or not.
@@ -44,6 +45,7 @@ class Kernel:
     view_of: tuple[str | None, ...]
     func: Any
     run: Callable[..., Any]
+    writes: bool = False
     quiet: bool = False
     plain: bool = False
     views: bool = False
@@ -90,8 +92,9 @@ def describe(func: Any) -> Kernel:
         view_of=view_of,
         func=func,
         run=func._op,
+        writes=bool(written) or op in _BATCH_NORMS,
         quiet=func.namespace in _QUIET,
-        plain=one and not written and (views or view_of == (None,)) and not random and not lists,
+        plain=one and not written and (views or view_of == (None,)) and not random and not lists and op != "detach",
         views=views,
         fills=op not in _UNFILLED,
         copies=op in _COPIES,

@@ -24,7 +24,7 @@ VISITED: Final = 8  # number of a backward run, a set to be filled with the forw
 FAILED: Final = 9  # kernel that failed in a backward of the author's, what stands there
 KEPT: Final = 10  # sequence number of an autograd function, what it keeps: value or None, shape, dtype
 
-Facts = tuple[tuple[int, ...], Any, str]  # shape, dtype, device
+Facts = tuple[tuple[int, ...], Any, str, int]  # shape, dtype, device, and of an ordinary tensor on the CPU the elements
 Naming = tuple[tuple[str, ...], bool, Any]  # targets, whether each bears the one, key; see `names.Results`
 
 TENSOR: Final = object()  # stands for one in arguments
@@ -36,7 +36,7 @@ class Tape:
     Attributes:
         new_id: Gives the next id; values, kernels and calls share one row of numbers, in the order of the run.
         events: What happened, in order.
-        facts: Shape, dtype and device by value.
+        facts: Shape, dtype, device and number of elements by value.
         kinds: Kind of the values that came from outside, and of those that turned out to be leaves.
         names: Names that were known when a value was met.
         version_of: The previous version of a tensor, by value.

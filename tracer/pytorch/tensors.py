@@ -2,15 +2,18 @@
 
 `id(tensor)` alone is no identity, since an address is used again as soon as a tensor dies: every entry holds a weak
 reference that must still answer with the very tensor. A tensor that is written in place, itself or through a view of
-it, becomes a new version at its next use; for that, writes are counted per storage.
+it, becomes a new version at its next use: where anything was written since the last one, its storage is looked up
+among those that were.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 import sys
 import weakref
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,7 +21,7 @@ import torch
 from torch.multiprocessing.reductions import StorageWeakRef
 
 from tracer.pytorch.numbers import Numbers
-from tracer.pytorch.tape import VERSION, Tape
+from tracer.pytorch.tape import VERSION, Facts, Tape
 
 if TYPE_CHECKING:
     from tracer.pytorch.materials import Keeper
@@ -28,6 +31,8 @@ DTYPES: Final = {
 }
 _shapes: dict[tuple[int, ...], tuple[int, ...]] = {}  # one tuple for each, however many tensors have it
 _devices: dict[torch.device, str] = {}
+_facts: defaultdict[torch.dtype, dict[tuple[int, ...], Facts]] = defaultdict(dict)  # of ordinary tensors on the CPU
+_ORDINARY: Final = (torch.Tensor, torch.nn.Parameter)
 _MAX_DEPTH: Final = 6  # levels of nesting in which tensors are looked for
 # Types of arguments that neither are nor hold tensors: to ask whether one is a tensor, a mapping or a dataclass takes
 # twenty times as long as to look its type up.
@@ -67,9 +72,9 @@ class TensorTable:
     """Live tensors -> values of a `Tape`.
 
     Attributes:
-        entries: By `id` of the tensor: a weak reference to it, its value, how often its storage had been written when
-            the two were bound, and the key of that storage.
-        writes: How often each storage was written, by its key.
+        entries: By `id` of the tensor: a weak reference to it, its value, and how many writes there had been, to
+            whatever storage, when the two were bound.
+        writes: How many there have been.
         unlooked: Values whose numbers are looked at only when a kernel reads them.
     """
 
@@ -78,11 +83,10 @@ class TensorTable:
         self._keeper = keeper
         self._numbers = numbers
         self.entries = keeper.entries()
-        self.writes: dict[int | None, int] = {}
+        self.writes = 0
         self.unlooked: set[int] = set()
-        self._written: dict[
-            int, list[tuple[int, int, int]]
-        ] = {}  # each write: its first byte, the one after, its kernel
+        # By storage, each write: its number, its first byte, the one after, its kernel.
+        self._written: dict[int, list[tuple[int, int, int, int]]] = {}
         # Storages whose memory nobody has filled. Torch gives no other storage the place of one that is weakly held.
         self._unfilled: dict[int, StorageWeakRef] = {}
 
@@ -91,26 +95,25 @@ class TensorTable:
         entry = self.entries.get(id(tensor))
         if entry is None:
             return None
-        reference, value, count, key = entry
-        held = reference()
-        if held is not tensor and not (held is None and key is not None and self._same(tensor, value, key)):
+        reference, value, count = entry
+        if reference() is not tensor:
             return None
-        if self.writes and key is not None and self.writes.get(key, 0) != count:
-            writer = self._writer_since(tensor, count, key)
+        if count != self.writes:
+            writer = self._writer_since(tensor, count)
             if writer is not None:
                 return self._next_version(tensor, value, writer)
-            self.bind(tensor, value)  # what was written since are other parts of the storage
+            self.entries[id(tensor)] = (reference, value, self.writes)
         return value
 
-    def _writer_since(self, tensor: torch.Tensor, count: int, key: int) -> int | None:
-        """The last kernel that wrote where a tensor lies, after the first `count` writes to its storage."""
+    def _writer_since(self, tensor: torch.Tensor, count: int) -> int | None:
+        """The last kernel that wrote where a tensor lies, after the first `count` writes."""
+        key = storage_key(tensor)
+        writes = self._written.get(key) if key is not None else None
+        if not writes or writes[-1][0] <= count:
+            return None
         first, end = _span(tensor)
-        writes = self._written[key][count:]
-        return next((kernel for start, stop, kernel in reversed(writes) if start < end and first < stop), None)
-
-    def _same(self, tensor: torch.Tensor, value: int, key: int) -> bool:
-        """Whether a tensor whose reference died is the old one: torch gave it a new Python object at the same place."""
-        return storage_key(tensor) == key and shape_of(tensor) == self._tape.facts[value][0]
+        since = itertools.takewhile(lambda write: write[0] > count, reversed(writes))
+        return next((kernel for _, start, stop, kernel in since if start < end and first < stop), None)
 
     def _next_version(self, tensor: torch.Tensor, old: int, writer: int) -> int:
         """A tensor whose memory was written through another one: that write made its present version."""
@@ -120,9 +123,7 @@ class TensorTable:
 
     def bind(self, tensor: torch.Tensor, value: int) -> None:
         """Says that `tensor` is `value` from now on."""
-        key = storage_key(tensor)
-        count = self.writes.get(key, 0) if self.writes and key is not None else 0
-        self.entries[id(tensor)] = (weakref.ref(tensor), value, count, key)
+        self.entries[id(tensor)] = (weakref.ref(tensor), value, self.writes)
 
     def release(self, tensor: torch.Tensor) -> int | None:
         """Forgets a tensor; gives the value it was."""
@@ -135,9 +136,8 @@ class TensorTable:
         key = storage_key(tensor)
         if key is not None:
             self._unfilled.pop(key, None)
-            written = self._written.setdefault(key, [])
-            written.append((*_span(tensor), kernel))
-            self.writes[key] = len(written)
+            self.writes += 1
+            self._written.setdefault(key, []).append((self.writes, *_span(tensor), kernel))
 
     def add(
         self,
@@ -164,7 +164,7 @@ class TensorTable:
         """
         tape = self._tape
         value = tape.new_id()
-        tape.facts[value] = (shape_of(tensor), tensor.dtype, device_of(tensor))
+        facts = tape.facts[value] = facts_of(tensor)
         if version_of is not None:
             tape.version_of[value] = version_of
             view_of = tape.view_of.get(version_of)
@@ -173,7 +173,7 @@ class TensorTable:
         if later:
             self.unlooked.add(value)
         elif self._is_filled(tensor, filled):
-            self._look(value, tensor, copy_of if version_of is not None or view_of is None else view_of)
+            self._look(value, tensor, facts, copy_of if version_of is not None or view_of is None else view_of)
         if unseen:
             self._keeper.value(value, tensor)
         self.bind(tensor, value)
@@ -185,20 +185,22 @@ class TensorTable:
             value = self.find(tensor) if isinstance(tensor, torch.Tensor) else None
             if value in self.unlooked:
                 self.unlooked.remove(value)
-                self._numbers.take(value, tensor)
+                self._numbers.take(value, tensor, facts_of(tensor))
 
-    def look_at_alike(self, value: int, tensor: torch.Tensor, other: int, key: int | None) -> None:
-        """Notes the numbers of a view or copy of `other` that lies on the storage `key`."""
-        if key not in self._unfilled:
-            self._look(value, tensor, other)
+    def look_at_alike(self, value: int, tensor: torch.Tensor, facts: Facts, other: int) -> None:
+        """Notes the numbers of a view or copy of `other`."""
+        if not self._unfilled or storage_key(tensor) not in self._unfilled:
+            self._look(value, tensor, facts, other)
 
-    def _look(self, value: int, tensor: torch.Tensor, alike: int | None) -> None:
-        if alike is not None and self._shows_the_same(tensor, alike):
+    def _look(self, value: int, tensor: torch.Tensor, facts: Facts, alike: int | None) -> None:
+        if alike is not None and self._shows_the_same(tensor, facts, alike):
             self._numbers.share(value, alike)
         else:
-            self._numbers.take(value, tensor)
+            self._numbers.take(value, tensor, facts)
 
     def _is_filled(self, tensor: torch.Tensor, filled: bool | None) -> bool:
+        if filled is not False and not self._unfilled:
+            return True
         key = storage_key(tensor)
         if filled is None or key is None:
             return filled is not False and key not in self._unfilled
@@ -208,12 +210,14 @@ class TensorTable:
             self._unfilled[key] = StorageWeakRef(tensor.untyped_storage())  # type: ignore[no-untyped-call]
         return filled
 
-    def _shows_the_same(self, view: torch.Tensor, base: int) -> bool:
+    def _shows_the_same(self, view: torch.Tensor, facts: Facts, base: int) -> bool:
         """Whether a view or a copy holds all elements of its base in another shape or order, so that they are alike."""
-        shape, dtype, _ = self._tape.facts[base]
-        count, kept = math.prod(shape), self._numbers.kept
+        shape, dtype, *_ = self._tape.facts[base]
+        count = math.prod(shape)
+        if count <= self._numbers.kept or facts[1] != dtype or math.prod(facts[0]) != count:
+            return False
         try:
-            return count > kept and view.dtype == dtype and view.numel() == count and 0 not in view.stride()
+            return 0 not in view.stride()
         except RuntimeError:  # one without strides
             return False
 
@@ -228,7 +232,6 @@ class TensorTable:
     def clear(self) -> None:
         """Forgets everything."""
         self.entries.clear()
-        self.writes.clear()
         self._written.clear()
         self._unfilled.clear()
         self.unlooked.clear()
@@ -247,10 +250,23 @@ def _span(tensor: torch.Tensor) -> tuple[int, int]:
         return 0, sys.maxsize
 
 
+def facts_of(tensor: torch.Tensor) -> Facts:
+    """What a tape notes of a tensor; one tuple for all ordinary ones on the CPU that are alike."""
+    if type(tensor) not in _ORDINARY or not tensor.is_cpu:
+        return shape_of(tensor), tensor.dtype, device_of(tensor), 0
+    try:
+        shape, alike = tensor.shape, _facts[tensor.dtype]
+        return alike.get(shape) or alike.setdefault(
+            tuple(shape), (shape_of(tensor), tensor.dtype, "cpu", tensor.numel())
+        )
+    except TypeError:  # symbolic sizes, as `shape_of` has them
+        return shape_of(tensor), tensor.dtype, "cpu", 0
+    except RuntimeError:
+        return shape_of(tensor), tensor.dtype, "cpu", tensor.numel()
+
+
 def device_of(tensor: torch.Tensor) -> str:
     """The device of a tensor as torch spells it, `cuda:0`."""
-    if type(tensor) is torch.Tensor and tensor.is_cpu:  # to ask a fake tensor that runs a kernel
-        return "cpu"
     device = tensor.device
     return _devices.get(device) or _devices.setdefault(device, str(device))
 

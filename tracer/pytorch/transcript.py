@@ -107,7 +107,7 @@ class Transcript:
         draft = self._builder.values.get(value)
         if draft is None:
             tape = self._tape
-            shape, dtype, device = tape.facts[value]
+            shape, dtype, device, _ = tape.facts[value]
             draft = self._builder.value(
                 id=value,
                 kind=tape.kinds.get(value, "result"),
