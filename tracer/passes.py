@@ -10,6 +10,7 @@ left out.
 from __future__ import annotations
 
 import bisect
+import itertools
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -219,15 +220,16 @@ class _Facts(NamedTuple):
 
 
 def _facts(nodes: Sequence[Node], segment: Segment, grads: Mapping[int, Gradient]) -> _Facts:
-    made = {value for node in nodes for value in node.outputs}
-    read = {value for node in nodes for value in node.inputs}
-    explain = {value for node in nodes if node.phase == "forward" for value in node.inputs} if segment.roots else set()
+    made = _distinct([node.outputs for node in nodes])
+    read = _distinct([node.inputs for node in nodes])
+    explain = _distinct([node.inputs for node in nodes if node.phase == "forward"]) if segment.roots else set()
     return _Facts(made | read | set(segment.roots), made, explain, _saved(nodes), grads)
 
 
 def _in_pass(value: Value, facts: _Facts) -> Value:
     """A value as this pass knows it: what another pass computed comes from outside here."""
-    number, changes = value.id, dict[str, Any]()
+    number = value.id
+    changes: dict[str, Any] = {}
     if value.kind == "result" and number not in facts.made:
         changes["kind"] = "input"
     elif value.kind == "parameter" and number in facts.explain and number not in facts.grads:
@@ -249,13 +251,17 @@ def _saved(nodes: Sequence[Node]) -> set[int]:
 
     What differentiates no kernel starts backward off at the loss, or adds to a gradient that is there already.
     """
-    later = {value for node in nodes if node.phase != "forward" for value in node.outputs}
-    read = {value for node in nodes if node.phase == "backward" and node.forward is not None for value in node.inputs}
+    later = _distinct([node.outputs for node in nodes if node.phase != "forward"])
+    read = _distinct([node.inputs for node in nodes if node.phase == "backward" and node.forward is not None])
     return read - later
 
 
+def _distinct(refs: Iterable[Iterable[int]]) -> set[int]:
+    return set(itertools.chain.from_iterable(refs))
+
+
 def _inputs(graph: Graph) -> tuple[int, ...]:
-    read = {value for node in graph.nodes if node.phase == "forward" for value in node.inputs}
+    read = _distinct([node.inputs for node in graph.nodes if node.phase == "forward"])
     return tuple(value.id for value in graph.values if value.kind == "input" and value.id in read)
 
 

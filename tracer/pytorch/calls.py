@@ -158,21 +158,19 @@ class CallMode(TorchFunctionMode):
         return result
 
     def _tensors(self, args: Sequence[Any], kwargs: Mapping[str, Any] | None) -> tuple[list[torch.Tensor], bool]:
-        """The tensors in the arguments of a call, and whether each is a plain argument of a plain type, as most are.
+        """The tensors in the arguments of a call, and whether all are of a plain type, as most are.
 
         To look at one of another class may call its author's `__torch_function__`.
         """
         found: list[torch.Tensor] = []
-        plain_ones = not kwargs
-        for each in args:
+        nested = False
+        for each in (*args, *kwargs.values()) if kwargs else args:
             if type(each) in _PLAIN:
                 found.append(each)
             elif type(each) not in _NO_TENSORS:
                 found.extend(tensors_in(each, _DEPTH))
-                plain_ones = False
-        if kwargs:
-            found.extend(tensors_in(kwargs, _DEPTH))
-        return found, plain_ones
+                nested = True
+        return found, not nested or _PLAIN.issuperset(map(type, found))
 
     def _look(self, tensors: Sequence[torch.Tensor]) -> list[int | None]:
         """The values of the tensors that a call is given, with a look for their gradients and names."""

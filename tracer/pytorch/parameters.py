@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Iterable, Iterator
 
 import torch
 from torch.nn.parameter import is_lazy
@@ -26,19 +27,20 @@ class Parameters:
         known = self._modules.get(id(module))
         if known is not None and known[0]() is module:
             return known[1]
-        merged: list[tuple[int, int]] = []
-        for first, last in sorted(
-            [self._span(parameter) for parameter in module.parameters() if not is_lazy(parameter)]
-        ):
-            if merged and merged[-1][1] == first:
-                first, _ = merged.pop()
-            merged.append((first, last))
-        self._modules[id(module)] = (weakref.ref(module), tuple(merged))
-        return tuple(merged)
+        spans = list(self._spans_of(each for each in module._parameters.values() if each is not None))
+        for child in module.children():
+            known = self._modules.get(id(child))  # as a rule, for it was called before the module was left
+            spans += known[1] if known is not None and known[0]() is child else self._spans_of(child.parameters())
+        merged = _union(spans)
+        self._modules[id(module)] = (weakref.ref(module), merged)
+        return merged
 
     def release(self, parameter: torch.Tensor) -> None:
         """Holds no reference to a parameter any more."""
         self._spans.pop(id(parameter), None)
+
+    def _spans_of(self, parameters: Iterable[torch.Tensor]) -> Iterator[tuple[int, int]]:
+        return (self._span(parameter) for parameter in parameters if not is_lazy(parameter))
 
     def _span(self, parameter: torch.Tensor) -> tuple[int, int]:
         known = self._spans.get(id(parameter))
@@ -48,3 +50,13 @@ class Parameters:
         self._end = span[1]
         self._spans[id(parameter)] = (weakref.ref(parameter), span)
         return span
+
+
+def _union(spans: Iterable[tuple[int, int]]) -> Spans:
+    merged: list[tuple[int, int]] = []
+    for first, last in sorted(spans):
+        if merged and first <= merged[-1][1]:
+            start, end = merged.pop()
+            first, last = start, max(end, last)
+        merged.append((first, last))
+    return tuple(merged)

@@ -27,7 +27,17 @@ KEPT: Final = 10  # sequence number of an autograd function, what it keeps: valu
 Facts = tuple[tuple[int, ...], Any, str, int]  # shape, dtype, device, and of an ordinary tensor on the CPU the elements
 Naming = tuple[tuple[str, ...], bool, Any]  # targets, whether each bears the one, key; see `names.Results`
 
-TENSOR: Final = object()  # stands for one in arguments
+
+class _Mark:
+    """Stands for a tensor in arguments, which are told apart by what Python spells them."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "t"
+
+
+TENSOR: Final = _Mark()
 
 
 class Tape:

@@ -32,6 +32,7 @@ DTYPES: Final = {
 _shapes: dict[tuple[int, ...], tuple[int, ...]] = {}  # one tuple for each, however many tensors have it
 _devices: dict[torch.device, str] = {}
 _facts: defaultdict[torch.dtype, dict[tuple[int, ...], Facts]] = defaultdict(dict)  # of ordinary tensors on the CPU
+_meta_facts: defaultdict[torch.dtype, dict[tuple[int, ...], Facts]] = defaultdict(dict)  # of those without memory
 _ORDINARY: Final = (torch.Tensor, torch.nn.Parameter)
 _MAX_DEPTH: Final = 6  # levels of nesting in which tensors are looked for
 # Types of arguments that neither are nor hold tensors: to ask whether one is a tensor, a mapping or a dataclass takes
@@ -251,18 +252,23 @@ def _span(tensor: torch.Tensor) -> tuple[int, int]:
 
 
 def facts_of(tensor: torch.Tensor) -> Facts:
-    """What a tape notes of a tensor; one tuple for all ordinary ones on the CPU that are alike."""
-    if type(tensor) not in _ORDINARY or not tensor.is_cpu:
+    """What a tape notes of a tensor; one tuple for all ordinary ones that are alike, on the CPU or without memory."""
+    known = None
+    if type(tensor) in _ORDINARY:
+        known = _facts if tensor.is_cpu else _meta_facts if tensor.is_meta else None
+    if known is None:
         return shape_of(tensor), tensor.dtype, device_of(tensor), 0
     try:
-        shape, alike = tensor.shape, _facts[tensor.dtype]
-        return alike.get(shape) or alike.setdefault(
-            tuple(shape), (shape_of(tensor), tensor.dtype, "cpu", tensor.numel())
-        )
+        shape, alike = tensor.shape, known[tensor.dtype]
+        return alike.get(shape) or alike.setdefault(tuple(shape), _new_facts(tensor))
     except TypeError:  # symbolic sizes, as `shape_of` has them
-        return shape_of(tensor), tensor.dtype, "cpu", 0
+        return shape_of(tensor), tensor.dtype, device_of(tensor), 0
     except RuntimeError:
-        return shape_of(tensor), tensor.dtype, "cpu", tensor.numel()
+        return _new_facts(tensor)
+
+
+def _new_facts(tensor: torch.Tensor) -> Facts:
+    return shape_of(tensor), tensor.dtype, device_of(tensor), tensor.numel() if tensor.is_cpu else 0
 
 
 def device_of(tensor: torch.Tensor) -> str:

@@ -35,6 +35,7 @@ from tracer.pytorch.tape import (
     TENSOR,
     VERSION,
     VISITED,
+    Facts,
     Tape,
 )  # fmt: skip
 from tracer.pytorch.tensors import DTYPES
@@ -72,6 +73,7 @@ class Transcript:
         self._counts: dict[Any, int] = {}
         self._firsts = [segment.first for segment in self._builder.segments]
         self._tuples: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())  # the last two that were made
+        self._layouts: dict[Facts, tuple[tuple[int, ...], str, str, int]] = {}
         self._spellings: dict[Any, tuple[str, Mapping[str, Any]]] = {}
         self._attrs: dict[tuple[str, str], Mapping[str, Any]] = {}
         self._attrs_with: dict[tuple[int, str], Mapping[str, Any]] = {}
@@ -107,14 +109,15 @@ class Transcript:
         draft = self._builder.values.get(value)
         if draft is None:
             tape = self._tape
-            shape, dtype, device, _ = tape.facts[value]
+            facts = tape.facts[value]
+            shape, dtype, device, nbytes = self._layouts.get(facts) or self._layout(facts)
             draft = self._builder.value(
                 id=value,
                 kind=tape.kinds.get(value, "result"),
                 shape=shape,
-                dtype=DTYPES.get(dtype, str(dtype)),
+                dtype=dtype,
                 device=device,
-                nbytes=max(0, math.prod(shape)) * dtype.itemsize,
+                nbytes=nbytes,
                 requires_grad=value in tape.requires_grad,
                 name=tape.names.get(value),
                 data=self._numbers.get(value, shape),
@@ -122,6 +125,13 @@ class Transcript:
                 version_of=tape.version_of.get(value),
             )
         return draft
+
+    def _layout(self, facts: Facts) -> tuple[tuple[int, ...], str, str, int]:
+        """Shape, dtype and device as the model has them, and bytes; once for all values that agree."""
+        shape, dtype, device, _ = facts
+        nbytes = max(0, math.prod(shape)) * dtype.itemsize
+        found = self._layouts[facts] = (shape, DTYPES.get(dtype, str(dtype)), device, nbytes)
+        return found
 
     def _names(self, values: list[int], naming: tuple[tuple[str, ...], bool, Any]) -> None:
         self._results.give([self._value(value) for value in values], *naming)
