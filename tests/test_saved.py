@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from render import draw, text
+from render.views.memory import roots
 from render.views.saved import kept, saved
 from tests.graphs import Sketch, rnn_cell
 from tracer.graph import Graph
@@ -95,3 +97,43 @@ def test_a_real_program(tmp_path: Path) -> None:
     graph = draw(recording.graphs[0], view="saved").view
     assert sorted(graph.value_by_id[value].name or "" for value in kept(graph)) == ["h", "x"]
     assert graph.meta["notes"][-1].startswith("kept for backward: 2 tensors, 240 B of results; 160 B more")
+
+
+@pytest.mark.parametrize("before", [(), ("collapse:to=kernels",), ("collapse:depth=0",), ("collapse:to=modules",)])
+def test_boxes_and_tensors_say_in_all_what_the_note_says(before: tuple[str, ...]) -> None:
+    torch = pytest.importorskip("torch")
+    import tracer
+
+    block = torch.nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
+    model = torch.nn.Sequential(block, torch.nn.Linear(8, 4), torch.nn.ReLU(inplace=True), torch.nn.LayerNorm(4))
+    with tracer.record() as recording:
+        torch.nn.functional.cross_entropy(model(torch.ones(2, 3, 8))[:, 0], torch.tensor([0, 1])).backward()
+    graph = draw(recording.graphs[0], view=[*before, "saved"]).view
+    met = {value for node in graph.nodes for value in (*node.inputs, *node.outputs)}
+    root = roots(graph)
+    marked = [value for value, mark in kept(graph).items() if value in met and mark.storage == value]
+    in_tensors = sum(kept(graph)[each].bytes for each in marked if graph.value_by_id[root[each]].kind == "result")
+    in_boxes = int(sum(node.cost.get("kept", 0) for node in graph.nodes))
+    (note,) = (each for each in graph.meta["notes"] if each.startswith("kept"))
+    assert f", {text.size(in_tensors + in_boxes)} of results" in note
+    assert (in_boxes > 0) == (before != ("collapse:to=kernels",))
+
+
+def test_a_weight_that_is_kept_in_another_form_says_so_and_a_closed_box_what_it_keeps() -> None:
+    torch = pytest.importorskip("torch")
+    import tracer
+
+    model = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.Tanh(), torch.nn.Linear(3, 2))
+    with tracer.record() as recording:
+        torch.nn.functional.cross_entropy(model(torch.ones(5, 4)), torch.zeros(5, dtype=torch.long)).backward()
+
+    def said(**options: Any) -> dict[str, list[str]]:
+        boxes = draw(recording.graphs[0], **options).composed.boxes
+        return {box.lines[0][0].text: [text.plain(line) for line in box.lines[1:]] for box in boxes if box.lines}
+
+    open_, closed = said(view="saved", style="data"), said(view=["collapse:depth=0", "saved"])
+    assert "kept 24 B" in open_["2.weight"]  # for the gradient of what it is multiplied with
+    assert "kept 48 B" not in open_["0.weight"]  # of an input, which needs none
+    assert "kept 60 B" in closed["model"]  # what tanh made
+    assert "kept 44 B" in closed["cross_entropy"]  # the logarithms of the softmax, and a sum of weights
+    assert not any("kept" in line for lines in said(view="collapse:depth=0").values() for line in lines)

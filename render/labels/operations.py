@@ -43,15 +43,17 @@ class OperationWords(Words):
             return self._failure(title, node.error)
         if is_opposite(self.graph, node):  # the box beside it says the rest
             return ((title, *self._times(node)), *filter(None, (self.colour([(title,)], told),)))
+        kept = self._kept_inside(node)
         rows = [
             (title, *self._times(node)),
             self._detail(_joined(self._details(node))),
             self._inside(node),
+            kept,
             self._folded_gradient(node),
         ]
         coloured = self.colour(rows, told)
         rows += [coloured, self._source(node)]
-        return tuple(row for row in rows if row)[: MAX_LINES + is_closed_module(node) + bool(coloured)]
+        return tuple(row for row in rows if row)[: MAX_LINES + is_closed_module(node) + bool(kept) + bool(coloured)]
 
     def _times(self, node: Node) -> tuple[Text, ...]:
         """How often an operation ran that is all there is of what it stands for: ` ×200`, ` 12 alike`."""
@@ -74,6 +76,11 @@ class OperationWords(Words):
         counted = self.say.counted("operations", node.attrs["operations"]) if "counts" in self.items else ""
         words = [counted, self.dims.shape(shape)]
         return self._detail(" · ".join(word for word in words if word))
+
+    def _kept_inside(self, node: Node) -> tuple[Text, ...]:
+        """The bytes that are kept for backward in a closed call or module, where the view `saved` was asked for."""
+        size = int(node.cost.get("kept", 0)) if self.kept else 0
+        return self._detail(self.say("kept", bytes=text.size(size))) if size else ()
 
     def _folded_gradient(self, node: Node) -> tuple[Text, ...]:
         """The norm of the gradient of all parameters that have no boxes of their own, taken together."""

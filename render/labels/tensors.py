@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
-from functools import cached_property
 from typing import Any, Final
 
 from render import text
 from render.labels.words import DETAIL_SIZE, MAX_DETAIL, NAME_SIZE, Lines, Words, scalar
 from render.scene import Text
-from render.views.saved import Kept, kept
 from tracer.graph import Stats, Value
 
 EDGE_SIZE: Final = 12.0
@@ -66,11 +64,6 @@ class TensorWords(Words):
         if "values" in self.items and number is None and value.data is not None:
             words.append(_values(value.data))
         return [word for word in words if word]
-
-    @cached_property
-    def kept(self) -> Mapping[int, Kept]:
-        """The tensors that are marked as kept for backward."""
-        return kept(self.graph)
 
     def _kept(self, value: Value) -> tuple[Text, ...]:
         """The bytes that it takes to keep a tensor for backward; where another shares its memory, which."""

@@ -15,6 +15,7 @@ from render.theme import Theme
 from render.views.backward import is_opposite
 from render.views.closing import is_closed_module
 from render.views.merging import alike, turns
+from render.views.saved import Kept, kept
 from render.words import Words as Said
 from render.words import words as said
 from tracer.graph import Graph, Node, Scope, Stats, Value
@@ -65,6 +66,11 @@ class Words:
         for number, value_id in enumerate(outputs):
             found[value_id] = self.say("output") + ("" if len(outputs) == 1 else f" {number}")
         return found
+
+    @cached_property
+    def kept(self) -> Mapping[int, Kept]:
+        """The tensors that are marked as kept for backward."""
+        return kept(self.graph)
 
     def states_shape(self, node: Node) -> bool:
         """Whether a box says itself what shape comes out of it: a closed module in which several operations ran."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from render.views.memory import kept_inside
 from render.views.merging import copies
 from render.views.subgraph import scopes_of
 from tracer.graph import Graph, Node, Scope
@@ -38,7 +39,8 @@ def close(graph: Graph, closing: Mapping[int, Scope]) -> Graph:
     parts = _parts(graph, closing)
     representative = {node.id: part.nodes[0].id for part in parts for node in part.nodes}
     inside = _Inside(graph)
-    nodes = tuple(_closed(graph, part, representative, inside) for part in parts)
+    shown = [_closed(graph, part, representative, inside) for part in parts]
+    nodes = tuple(_keeping(graph, parts, shown, inside))
     return replace(graph, nodes=nodes, scopes=scopes_of(graph, nodes))
 
 
@@ -195,6 +197,18 @@ def _total_cost(graph: Graph, part: _Part, scope: Scope, inside: _Inside) -> dic
         for name, amount in (*node.cost.items(), *_made(graph, node)):
             total[name] = total.get(name, 0) + times * amount
     return total
+
+
+def _keeping(graph: Graph, parts: Sequence[_Part], shown: Sequence[Node], inside: _Inside) -> Iterable[Node]:
+    """The closed operations, with the bytes that are kept for backward in each as `cost["kept"]`."""
+
+    def times(number: int, node: Node) -> int:
+        scope = parts[number].scope
+        return 1 if scope is None else inside.ran[node.scope] // inside.ran[scope.id]
+
+    kept = kept_inside(graph, [part.nodes for part in parts], shown, times)
+    for node, size in zip(shown, kept, strict=True):
+        yield replace(node, cost={**node.cost, "kept": node.cost.get("kept", 0) + size}) if size else node
 
 
 def _made(graph: Graph, node: Node) -> Iterable[tuple[str, int]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from render import text
 from render.views import register
+from render.views.memory import met, roots
 from render.views.subgraph import note
 from tracer.graph import Graph, Value
 
@@ -17,7 +18,7 @@ class Kept:
 
     Attributes:
         bytes: Size of its memory.
-        storage: The first tensor that is kept in the same memory; itself where there is none before.
+        storage: The first tensor that is marked in the same memory; itself where there is none before.
     """
 
     bytes: int
@@ -29,7 +30,8 @@ def saved(graph: Graph) -> Graph:
     """The graph with a mark on every tensor that autograd keeps for backward, and the sum in a note.
 
     Views and versions written in place share the memory of the tensor they come from, which is counted once, whole:
-    keeping a part of it keeps it all. Parameters and inputs that are kept take no memory of their own.
+    keeping a part of it keeps it all. Parameters and inputs that are kept take no memory of their own. What a closed
+    function or module keeps inside, its box says.
 
     Args:
         graph: Any graph whose capture noted what is kept.
@@ -53,38 +55,30 @@ def _is_row(row: object) -> bool:
 
 
 def _marks(graph: Graph) -> Mapping[int, Kept]:
-    roots = _roots(graph)
+    """A mark for each tensor that is kept, and where none of those that share memory is drawn, for one that is."""
+    root, drawn = roots(graph), met(graph.nodes)
+    kept = [value.id for value in _kept(graph)]
     first: dict[int, int] = {}
-    found = {}
-    for value in graph.values:
-        if value.saved_for_backward and value is not graph.loss:  # which is read for its shape, to begin with
-            root = roots[value.id]
-            whole = graph.value_by_id[root].nbytes or value.nbytes
-            found[value.id] = Kept(whole, first.setdefault(root, value.id))
-    return found
+    for value in (*(each for each in kept if each in drawn), *drawn, *kept):
+        first.setdefault(root[value], value)
+    sizes = {
+        root[value]: graph.value_by_id[root[value]].nbytes or graph.value_by_id[value].nbytes for value in kept[::-1]
+    }
+    marked = dict.fromkeys((*kept, *(first[each] for each in sizes)))
+    return {value: Kept(sizes[root[value]], first[root[value]]) for value in sorted(marked)}
 
 
-def _roots(graph: Graph) -> Mapping[int, int]:
-    """For each value, the one whose memory it lives in."""
-    roots: dict[int, int] = {}
-    for value in graph.values:
-        chain = []
-        each: Value | None = value
-        while each is not None and each.id not in roots:
-            chain.append(each.id)
-            roots[each.id] = each.id  # stands for an end, also where records lead round in a circle
-            above = each.view_of if each.view_of is not None else each.version_of
-            each = None if above is None else graph.value_by_id.get(above)
-        end = roots[each.id] if each is not None else chain[-1]
-        roots.update(dict.fromkeys(chain, end))
-    return roots
+def _kept(graph: Graph) -> list[Value]:
+    """The tensors that autograd keeps, but for the loss, which is read for its shape, to begin with."""
+    return [value for value in graph.values if value.saved_for_backward and value is not graph.loss]
 
 
 def _sum(graph: Graph, marks: Mapping[int, Kept]) -> str:
-    roots = _roots(graph)
-    storages = {roots[value]: each.bytes for value, each in marks.items()}
-    given = sum(size for root, size in storages.items() if graph.value_by_id[root].kind != "result")
+    root = roots(graph)
+    storages = {root[value]: each.bytes for value, each in marks.items()}
+    given = sum(size for each, size in storages.items() if graph.value_by_id[each].kind != "result")
     made = sum(storages.values()) - given
-    tensors = f"{text.count(len(marks))} tensor{'' if len(marks) == 1 else 's'}"
+    number = len(_kept(graph))
+    tensors = f"{text.count(number)} tensor{'' if number == 1 else 's'}"
     there = f"; {text.size(given)} more are parameters and inputs, there in any case" if given else ""
     return f"kept for backward: {tensors}, {text.size(made)} of results{there}"
