@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from render import draw
+from render import draw, text
 from render.errors import RenderError
 from render.views import get
 from render.views.auto import MAX_BOXES, auto, count_boxes
@@ -14,6 +14,7 @@ from render.views.autograd import autograd
 from render.views.closing import is_closed_module
 from render.views.collapse import collapse
 from render.views.levels import select
+from render.views.merging import turns
 from render.views.phase import phase
 from render.views.prune import prune
 from render.views.skip import skip
@@ -264,3 +265,49 @@ def test_a_closed_module_is_given_a_thing_once_and_no_constant_of_torchs_own() -
 def test_a_number_that_makes_no_sense_is_refused(asked: str) -> None:
     with pytest.raises(RenderError, match=f"{asked.partition('=')[0]} must be a whole number from "):
         _ = draw(rnn_cell(), view=asked).view
+
+
+def test_what_is_drawn_once_leaves_parameters_and_gradients_of_what_is_closed_around_it_whole() -> None:
+    torch = pytest.importorskip("torch")
+    import tracer
+
+    class Body(torch.nn.Module):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            super().__init__()
+            block = [torch.nn.Linear(4, 4), torch.nn.Tanh()]
+            self.blocks = torch.nn.Sequential(*(torch.nn.Sequential(*block, torch.nn.Linear(4, 4)) for _ in range(5)))
+            self.head = torch.nn.Linear(4, 2)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.head(self.blocks(x))
+
+    model = Body()
+    with tracer.record() as recording:
+        model(torch.ones(3, 4)).sum().backward()
+    (graph,) = recording.graphs
+
+    def said(view: str | list[str]) -> set[tuple[str, ...]]:
+        boxes = draw(graph, view=view, style="operations").composed.boxes
+        return {tuple(text.plain(line) for line in box.lines) for box in boxes if box.kind != "tensor" and box.lines}
+
+    plain = said("collapse:depth=0")
+    assert said(["fold", "collapse:depth=0"]) == said(["fold:pattern=none", "auto:boxes=4"]) == plain
+    assert len(plain) == 2
+    closed = "collapse:module=blocks"
+    assert said(["fold", closed, "collapse:depth=0"]) == plain
+    assert said(["fold", closed]) == said(closed)
+
+
+def test_auto_shows_how_many_are_alike_rather_than_what_is_around_them() -> None:
+    s = Sketch()
+    x = s.value("x", (4, 4), kind="input")
+    stack = s.scope("net", "module", "Stack")
+    for number in range(8):
+        block = s.scope(f"net.{number}", "module", "Block", parent=stack)
+        for op in ("exp", "tanh", "relu", "sin", "cos", "exp"):
+            y = s.value(None, (4, 4))
+            s.call(op, [x], [y], parent=block)
+            x = y
+    graph = auto(s.graph(outputs=(x,)), boxes=3)
+    assert ops(graph) == ["7"]
+    assert [turns(scope) for scope in graph.scopes if scope.kind == "module"] == [1, 8]

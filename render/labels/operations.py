@@ -16,6 +16,7 @@ from render.scene import Text
 from render.views.autograd import ACCUMULATE
 from render.views.backward import is_opposite
 from render.views.closing import is_closed_module
+from render.views.counts import gradient
 from render.views.merging import alike, skipped_from, turns
 from tracer.graph import Node, Scope, Value
 
@@ -86,6 +87,9 @@ class OperationWords(Words):
         """The norm of the gradient of all parameters that have no boxes of their own, taken together."""
         found = [value.grad for value in self.folded(node)] if "norms" in self.items else []
         norms = [stats.norm for stats in found if stats is not None and stats.norm is not None]
+        scope = self._scope(node) if norms and is_closed_module(node) else None
+        whole = None if scope is None else gradient(scope)  # of what is drawn once, not all parameters are read
+        norms = norms if whole is None else [whole]
         if not norms:
             return ()
         words = f"|grad| {text.number(math.hypot(*norms))}"

@@ -158,10 +158,13 @@ def _opened(tree: _Tree, budget: int) -> set[int]:
 
 
 def _without_wrappers(tree: _Tree, opened: set[int]) -> set[int]:
-    """Without the modules that hold nothing but one that stays closed: the name the author calls it by says more."""
+    """Without the modules that hold nothing but one that stays closed: the name the author calls it by says more.
+
+    That several are alike inside says more still.
+    """
     for module in sorted(opened, reverse=True):  # inner ones have higher ids than the ones around them
         inside = tree.modules.get(module, [])
-        if tree.units.get(module) == len(inside) == 1 and inside[0].id not in opened:
+        if tree.units.get(module) == len(inside) == 1 and inside[0].id not in opened and turns(inside[0]) == 1:
             opened.remove(module)
     return opened
 

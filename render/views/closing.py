@@ -158,7 +158,9 @@ def _module_facts(graph: Graph, part: _Part, scope: Scope, inside: _Inside) -> d
         sizes.update((value.id, each * value.numel) for value in found if value.kind == "parameter")
     calls = _calls(graph, part)
     operations = sum(stands_for(node) * (inside.ran[node.scope] // inside.ran[scope.id]) for node in calls)
-    return {"type": scope.type, "parameters": sum(sizes.values()), "operations": operations}
+    told = scope.attrs.get("parameters")  # by a view that has left out some
+    parameters = told if isinstance(told, int) else sum(sizes.values())
+    return {"type": scope.type, "parameters": parameters, "operations": operations}
 
 
 def stands_for(node: Node) -> int:

@@ -1,12 +1,13 @@
-"""Counts the parameters of modules and loops, also of those that are drawn only in part."""
+"""Counts the parameters of modules and loops, and their gradients, also of those that are drawn only in part."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from render.views.merging import copies
-from tracer.graph import Graph
+from tracer.graph import Graph, Node, Scope, Value
 
 
 def parameters(graph: Graph) -> Mapping[int, int]:
@@ -17,11 +18,9 @@ def parameters(graph: Graph) -> Mapping[int, int]:
     """
     sizes: dict[int, dict[int, int]] = {}
     weights = copies(graph, weights=True)
-    for node in graph.nodes:
-        read = [graph.value_by_id[value] for value in node.inputs if graph.value_by_id[value].kind == "parameter"]
-        for scope in graph.path(node.scope) if read else ():
-            each = weights[node.scope] // weights[scope.id]
-            sizes.setdefault(scope.id, {}).update((value.id, each * value.numel) for value in read)
+    for node, scope, read in _readers(graph):
+        each = weights[node.scope] // weights[scope.id]
+        sizes.setdefault(scope.id, {}).update((value.id, each * value.numel) for value in read)
     found = {}
     for scope in graph.scopes:
         if scope.kind != "function":
@@ -37,3 +36,32 @@ def noted(graph: Graph, counts: Mapping[int, int]) -> Graph:
         for scope in graph.scopes
     )
     return replace(graph, scopes=tuple(scopes))
+
+
+def whole(graph: Graph) -> Graph:
+    """`graph` with the parameters of its modules and the norms of their gradients noted, before some are left out."""
+    norms: dict[int, dict[int, float]] = {}
+    for _, scope, read in _readers(graph):
+        found = ((value.id, value.grad.norm) for value in read if value.grad is not None)
+        norms.setdefault(scope.id, {}).update((value, norm) for value, norm in found if norm is not None)
+    scopes = (
+        replace(scope, attrs={"gradient": math.hypot(*norms[scope.id].values()), **scope.attrs})
+        if scope.kind == "module" and norms.get(scope.id)
+        else scope
+        for scope in graph.scopes
+    )
+    return noted(replace(graph, scopes=tuple(scopes)), parameters(graph))
+
+
+def gradient(scope: Scope) -> float | None:
+    """The norm that was noted on a module; None where there is none."""
+    found = scope.attrs.get("gradient") if scope.kind == "module" else None
+    return found if isinstance(found, float) else None
+
+
+def _readers(graph: Graph) -> Iterator[tuple[Node, Scope, Sequence[Value]]]:
+    """Each operation that reads parameters, with each scope it lies in, and the parameters."""
+    for node in graph.nodes:
+        read = [graph.value_by_id[value] for value in node.inputs if graph.value_by_id[value].kind == "parameter"]
+        for scope in graph.path(node.scope) if read else ():
+            yield node, scope, read

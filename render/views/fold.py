@@ -8,6 +8,7 @@ from typing import Final
 from render.errors import RenderError, check_count
 from render.views import register
 from render.views.chains import NONE, RULES, chained, check_patterns
+from render.views.counts import whole
 from render.views.merging import alike, drawn_once, first_and_last, merged, turns
 from render.views.repeats import Item, Likeness
 from render.views.runs import Run
@@ -54,7 +55,7 @@ def alike_once(graph: Graph, least: int = 2) -> Graph:
     def is_alike(run: Run, row: Sequence[Item]) -> bool:
         return len(run.turns) >= max(2, least) and any(_is_module(item) for item in row)
 
-    folded = merged(graph, Likeness(_node, _scope, _where), is_alike, carries=False)
+    folded = merged(whole(graph), Likeness(_node, _scope, _where), is_alike, carries=False)
     once = drawn_once(graph, folded)
     return note(folded, told(folded, once)) if once else graph
 
