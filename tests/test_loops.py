@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from render import draw
-from render.scene import Scene
-from render.views.merging import carried, turns
+from render import draw, text
+from render.scene import Box, Scene
+from render.views.merging import carried, lacking, turns
 from tests.geometry import problems
 from tests.programs import run
 from tracer.graph import Graph, Scope
@@ -220,6 +220,78 @@ def heights(scene: Scene) -> list[list[float]]:
     return [found[turn] for turn in sorted(found)]
 
 
+NOISE = """
+    import torch
+
+    model, n = torch.nn.Linear(2, 2), 6
+    with torch.no_grad():
+        x = torch.randn(8, 2)
+        for t in reversed(range(n)):
+            eps = model(x)
+            x = x - 0.1 * eps
+            if t > 0:
+                noise = torch.randn_like(x)
+                x = x + 0.3 * noise
+"""
+DECODED = """
+    import torch
+    from torch import nn
+
+    class Decoder(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.embed, self.key, self.out = nn.Embedding(9, 4), nn.Linear(4, 4), nn.Linear(4, 9)
+
+        def forward(self, token, cache):
+            x = self.embed(token)
+            keys = torch.cat([cache, self.key(x)]) if cache is not None else self.key(x)
+            return self.out(torch.softmax(x @ keys.T, dim=-1) @ keys), keys
+
+    model, token, cache = Decoder(), torch.tensor([0]), None
+    with torch.no_grad():
+        for _ in range(5):
+            logits, cache = model(token, cache)
+            token = logits.argmax(dim=-1)
+"""
+
+
+@pytest.mark.parametrize(
+    ("program", "times", "which", "lines"),
+    [(NOISE, 6, "last", ("randn_like", "*", "+")), (DECODED, 5, "first", ("cat",))],
+    ids=["last", "first"],
+)
+def test_a_turn_without_some_lines_is_part_of_the_loop_which_says_so(
+    program: str, times: int, which: str, lines: tuple[str, ...], tmp_path: Path
+) -> None:
+    recording, _ = run(tmp_path, program)
+    (graph,) = recording.graphs
+    drawing = draw(graph, view="roll")
+    scope = only_loop(drawing.view)
+    assert turns(scope) == times
+    assert lacking(scope, which) == lines
+    assert {each.scope is not None for each in drawing.view.nodes} == {True}
+    inside = {each.id for each in drawing.view.nodes if scope in drawing.view.path(each.scope)}
+    assert inside == {each.id for each in drawing.view.nodes}
+    (title,) = (" ".join(text.plain(row) for row in box.lines) for box in drawing.scene.boxes if _is_loop(box))
+    assert f"the {which} without" in title
+    (result,) = (value for value in drawing.view.outputs if value in graph.outputs)  # numbers are those of the end
+    assert drawing.view.value_by_id[result] == graph.value_by_id[result]
+    assert problems(drawing.scene) == []
+
+
+def test_lines_that_run_again_behind_a_loop_are_no_turn_of_it(tmp_path: Path) -> None:
+    recording, _ = run(
+        tmp_path, NOISE.replace("if t > 0:", "if True:") + "        y = model(x)\n        z = y - 0.1 * y\n"
+    )
+    scope = only_loop(draw(recording.graphs[0], view="roll").view)
+    assert turns(scope) == 6
+    assert lacking(scope, "last") == ()
+
+
+def _is_loop(box: Box) -> bool:
+    return box.kind == "group" and box.lines[0][0].text.startswith("×")
+
+
 LOOPS = {
     "rnn": RNN,
     "cell": CELL,
@@ -229,6 +301,8 @@ LOOPS = {
     "beam": BEAM,
     "denoising": DENOISING,
     "cache": CACHE,
+    "noise": NOISE,
+    "decoded": DECODED,
 }
 
 
@@ -242,9 +316,10 @@ def test_the_same_operation_stands_at_the_same_height_in_every_turn(program: str
             assert problems(scene) == []
             columns = [box for box in scene.boxes if box.column is not None]
             assert len({(box.y, box.height) if direction == "LR" else (box.x, box.width) for box in columns}) == 1
-            first, *others = heights(scene)
-            for other in others:
-                assert other == pytest.approx(first, abs=0.05)
+            found = [sorted(round(each, 1) for each in turn) for turn in heights(scene)]
+            whole = max(found, key=len)
+            assert len([turn for turn in found if turn == whole]) >= len(found) - 1
+            assert all({*turn} <= {*whole} for turn in found)  # one may lack some lines
 
 
 @pytest.mark.parametrize("program", LOOPS.values(), ids=LOOPS)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import PurePath
+from typing import Final
 
 from render import text
+from render.families import sign
 from render.labels.words import Lines, Words
-from render.views.merging import alike, first_and_last, step, turns
+from render.views.merging import alike, first_and_last, lacking, step, turns
 from tracer.graph import Graph, Scope
+
+MAX_LACKING: Final = 3  # operations that did not run in every turn are named in the title of a loop
 
 
 class GroupWords(Words):
@@ -20,17 +25,26 @@ class GroupWords(Words):
             return ((text.run(text.clean(scope.name), 14.5, self.theme.text, bold=True),),)
         if scope.kind == "loop":
             title = self.repetition(scope)
-            details += [] if alike(scope) else [self._loop(scope)]
+            details += [] if alike(scope) else [self._loop(scope), *self._lacking(scope)]
         else:
             kind, title = text.clean(scope.type), module_name(self.graph, scope)
             details += [text.elide(kind)] if kind and kind != title else []
             called = self.say("call", number=text.count(scope.call + 1))
             details += [called] if scope.call and turns(scope) == 1 else []
-            details += [self.repetition(scope)]
+            details += [self.repetition(scope), *self._lacking(scope)]
         details += [self.parameters(weights, each=bool(alike(scope)))] if weights and "counts" in self.items else []
         head = text.run(text.elide(title, 40), 14.5, self.theme.text, bold=True)
         rest = text.run(" " + " · ".join(word for word in details if word), 12.5, self.theme.muted)
         return ((head, rest),) if any(details) else ((head,),)
+
+    def _lacking(self, scope: Scope) -> Iterator[str]:
+        """What did not run in the first or in the last turn."""
+        for which in ("first", "last"):
+            lines = lacking(scope, which)
+            if len(lines) > MAX_LACKING:
+                yield self.say.counted(f"{which} without many", len(lines))
+            elif lines:
+                yield self.say(f"{which} without", lines=", ".join(text.clean(sign(line)) for line in lines))
 
     def _loop(self, scope: Scope) -> str:
         """That it is a loop, and where in the author's code."""

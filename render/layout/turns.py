@@ -11,6 +11,8 @@ from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from render import text
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
@@ -63,42 +65,80 @@ def find(scene: Scene, parent: Sequence[int], ends: Mapping[int, tuple[int, int]
     """
     found = Turns()
     for columns in _alike(scene.boxes, parent):
-        model = columns[sorted(columns)[1]]  # the second turn reads what the first has made, as all others do
-        for column, solid in columns.items():
-            found.column[column] = column
-            found.column.update(dict.fromkeys(solid, column))
-            found.model.update(zip((column, *solid), (sorted(columns)[1], *model), strict=True))
-        order = sorted(columns)
-        found.following.update(pairwise(order))
+        for column, models in columns.items():
+            found.column.update(dict.fromkeys(models, column))
+            found.model.update(models)
+        found.following.update(pairwise(sorted(columns)))
     if found.column:
         _match_tensors(found, scene, parent, ends)
         _match_edges(found, scene, ends)
     return found
 
 
-def _alike(boxes: Sequence[Box], parent: Sequence[int]) -> Iterable[Mapping[int, list[int]]]:
-    """Columns of one loop that hold the same, with the operations and groups in each."""
+def _alike(boxes: Sequence[Box], parent: Sequence[int]) -> Iterable[Mapping[int, Mapping[int, int]]]:
+    """Columns of one loop that hold the same, with the operations and groups in each and those of the model.
+
+    The model is the second turn that is whole: it reads what the first has made, as all others do. A turn that lacks
+    some operations has the others at their places.
+    """
+    loops: dict[tuple[int, int], dict[object, list[int]]] = {}
+    contents = _contents(boxes, parent)
+    last: dict[int, tuple[int, int]] = {}  # by the group that loops lie in: how many there are, and the turn last met
+    for column, content in contents.items():
+        count, before = last.get(parent[column], (0, -1))
+        turn = boxes[column].column or 0
+        last[parent[column]] = (count + (turn <= before), turn)
+        place = {box: index for index, box in enumerate(content)}
+        shape = tuple((boxes[box].kind, place.get(parent[box], -1)) for box in content)
+        loops.setdefault((parent[column], last[parent[column]][0]), {}).setdefault(shape, []).append(column)
+    for shapes in loops.values():
+        whole = max(shapes.values(), key=len)
+        if len(whole) < 2:
+            continue
+        model = contents[whole[1]]
+        found: dict[int, Mapping[int, int]] = {}
+        found.update((column, dict(zip(contents[column], model, strict=True))) for column in whole)
+        for column in (each for others in shapes.values() if others is not whole for each in others):
+            placed = _placed(boxes, parent, contents[column], model)
+            found.update({column: placed} if placed is not None else {})
+        yield found
+
+
+def _contents(boxes: Sequence[Box], parent: Sequence[int]) -> Mapping[int, list[int]]:
+    """By each column, itself and the operations and groups in it."""
     column: dict[int, int] = {}
-    loops: dict[int, tuple[int, int]] = {}  # by the group that a loop lies in: how many there are, and its last turn
-    loop_of: dict[int, tuple[int, int]] = {}
+    found: dict[int, list[int]] = {}
     for number, box in enumerate(boxes):
         if box.column is not None and box.kind == "group":
-            count, last = loops.get(parent[number], (0, -1))
-            loops[parent[number]] = (count + (box.column <= last), box.column)
-            loop_of[number] = (parent[number], loops[parent[number]][0])
             column[number] = number
         elif parent[number] in column:
             column[number] = column[parent[number]]
-    solid: dict[int, list[int]] = {number: [] for number in loop_of}
-    for number, around in column.items():
-        if number != around and boxes[number].kind in ("operation", "group"):
-            solid[around].append(number)
-    same: dict[object, dict[int, list[int]]] = {}
-    for number, content in solid.items():
-        place = {box: index for index, box in enumerate(content)}
-        shape = tuple((boxes[box].kind, place.get(parent[box], -1)) for box in content)
-        same.setdefault((loop_of[number], shape), {})[number] = content
-    return [columns for columns in same.values() if len(columns) > 1]
+        if number in column and box.kind in ("operation", "group"):
+            found.setdefault(column[number], []).append(number)
+    return found
+
+
+def _placed(
+    boxes: Sequence[Box], parent: Sequence[int], content: Sequence[int], model: Sequence[int]
+) -> Mapping[int, int] | None:
+    """What of a whole turn stands for each box of a shorter one, in their order; None where something has no place."""
+    found = {content[0]: model[0]}
+    places = {kind: iter([box for box in model[1:] if boxes[box].kind == kind]) for kind in ("operation", "group")}
+    for box in content[1:]:
+        kind, words = boxes[box].kind, _words(boxes[box])
+        around = found.get(parent[box])
+        same = (each for each in places[kind] if parent[each] == around and _words(boxes[each]) == words)
+        stands = next(same, None)
+        if stands is None:
+            return None
+        found[box] = stands
+    return found
+
+
+def _words(box: Box) -> str:
+    """The title of an operation; the name of a group, which may say more of some calls."""
+    title = box.lines[0] if box.lines else ()
+    return text.plain(title[:1] if box.kind == "group" else title)
 
 
 def _match_tensors(found: Turns, scene: Scene, parent: Sequence[int], ends: Mapping[int, tuple[int, int]]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
+from render import text
 from render.errors import RenderError
 from render.views import register
 from render.views.counts import noted, parameters
@@ -63,7 +64,7 @@ def focus(
     if not left_out:
         return graph
     cut = with_nodes(graph, (node for node in graph.nodes if node.id in kept))
-    further = f"{left_out:,} operations" if left_out > 1 else "1 operation"
+    further = f"{text.count(left_out)} operations" if left_out > 1 else "1 operation"
     return note(noted(cut, parameters(graph)), f"not drawn: {further} further away")
 
 

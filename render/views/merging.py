@@ -12,8 +12,9 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Final
 
-from render.views.repeats import Item, Likeness, items, spans
-from render.views.runs import Carried, Run, compared, initial
+from render.views.finding import Found, runs_of
+from render.views.repeats import Item, Likeness, items
+from render.views.runs import Carried, Run, initial
 from render.views.subgraph import scopes_of
 from tracer.graph import Graph, Node, Scope
 
@@ -53,6 +54,12 @@ def alike(scope: Scope) -> tuple[str, ...]:
     """Names of the first and the last of the copies that a scope stands for; empty where the weights are the same."""
     found = scope.attrs.get("alike") if turns(scope) > 1 else None
     return tuple(map(str, found)) if isinstance(found, tuple) and len(found) == 2 else ()
+
+
+def lacking(scope: Scope, which: str) -> tuple[str, ...]:
+    """The operations of a loop that did not run in its first, or its last, turn."""
+    found = scope.attrs.get(f"{which} without") if turns(scope) > 1 else None
+    return tuple(map(str, found)) if isinstance(found, tuple) else ()
 
 
 def first_and_last(scope: Scope) -> tuple[str, ...]:
@@ -108,22 +115,10 @@ def merged(graph: Graph, likeness: Likeness, accepts: Accepts, *, carries: bool)
         work = deque([(parent, inside)])
         while work:
             home, sequence = work.popleft()
-            for span in spans([item.sign for item in sequence]):
-                rows = span.rows(sequence)
-                run, last = run_of(graph, rows)
-                if run is not None and accepts(run, rows[last]):
-                    work.append((plan.merge(run, rows[last + 1 - len(run.turns) : last + 1], home), rows[last]))
+            for found in runs_of(graph, sequence, likeness if carries else None):
+                if accepts(found.run, found.kept):
+                    work.append((plan.merge(found, home), found.kept))
     return plan.carried_out() if plan.nodes else graph
-
-
-def run_of(graph: Graph, rows: Sequence[Sequence[Item]]) -> tuple[Run | None, int]:
-    """The run that rows of items are, and the number of its last row; a first row that flows otherwise is left out."""
-    turns = [[node for item in row for node in item.nodes] for row in rows]
-    for skipped in range(min(2, len(turns) - 1)):
-        run = compared(graph, turns[skipped:])
-        if run is not None:
-            return run, skipped + len(run.turns) - 1
-    return None, 0
 
 
 @dataclass
@@ -156,14 +151,16 @@ class Plan:
     moved: dict[tuple[str, int], int] = field(default_factory=dict)
     facts: dict[int, Mapping[str, Any]] = field(default_factory=dict)
 
-    def merge(self, run: Run, rows: Sequence[Sequence[Item]], home: int | None) -> int | None:
-        """Plans to draw a run once, and gives the scope in which the items of its last row lie then."""
-        kept = run.turns[-1]
-        for turn in run.turns[:-1]:
-            for node, stays in zip(turn, kept, strict=True):
-                self.nodes[node.id] = stays.id
-                self.values.update(zip(node.outputs, stays.outputs, strict=False))
-        self.removed.update(item.scope.id for row in rows[:-1] for item in row if item.scope is not None)
+    def merge(self, found: Found, home: int | None) -> int | None:
+        """Plans to draw a run once, and gives the scope in which the items of the turn that stays lie then."""
+        run, kept = found.run, found.run.turns[-1]
+        for number, stays in enumerate(kept):
+            shown = run.last.get(number, stays).outputs  # numbers are those of the last turn
+            for node in (turn[number] for turn in run.every if number in turn):
+                self.nodes.update({node.id: stays.id} if node is not stays else {})
+                self.values.update(pair for pair in zip(node.outputs, shown, strict=False) if pair[0] != pair[1])
+        going = (item for row in found.rows if row is not found.kept for item in row)
+        self.removed.update(item.scope.id for item in going if item.scope is not None)
         starts: dict[int, int | None] = {}
         for carried in run.carried:
             reader = kept[carried.read[0]]
@@ -171,7 +168,7 @@ class Plan:
             self.operands.setdefault(reader.id, list(reader.inputs))[carried.read[1]] = start
         for scope in self._within(kept, home):
             self.starts.setdefault(scope, []).append(starts)
-        return self._describe(rows[-1], self._facts(run, rows), home)
+        return self._describe(found.kept, self._facts(found), home)
 
     def _within(self, nodes: Iterable[Node], home: int | None) -> set[int]:
         """The scopes that lie in `home` and hold some of the operations."""
@@ -185,8 +182,10 @@ class Plan:
 
     def _initial(self, run: Run, carried: Carried) -> int | None:
         """What stands in place of a carried operand: what the first turn read, as an outer run has changed it."""
-        first, value = run.turns[0][carried.read[0]], initial(run, carried)
-        return value if value is None else self.operands.get(first.id, list(first.inputs))[carried.read[1]]
+        first, value = run.every[0].get(carried.read[0]), initial(run, carried)
+        if first is None or value is None:
+            return None
+        return self.operands.get(first.id, list(first.inputs))[carried.read[1]]
 
     def _describe(self, row: Sequence[Item], facts: Mapping[str, Any], home: int | None) -> int | None:
         """Has a single module say itself how often it ran; several items get a scope around them."""
@@ -205,15 +204,18 @@ class Plan:
             self.moved[key] = number
         return number
 
-    def _facts(self, run: Run, rows: Sequence[Sequence[Item]]) -> Mapping[str, Any]:
+    def _facts(self, found: Found) -> Mapping[str, Any]:
         """What a scope says of a run: how many turns, whether of copies and of which, and what each hands on."""
-        kept = run.turns[-1]
-        facts: dict[str, Any] = {"turns": len(run.turns)}
+        run, kept = found.run, found.run.turns[-1]
+        facts: dict[str, Any] = {"turns": len(run.every)}
         if not run.same_weights:
-            ends = (
-                next((item.scope.name for item in row if item.scope is not None), "") for row in (rows[0], rows[-1])
+            ends = (found.rows[0], found.rows[-1])
+            facts["alike"] = tuple(
+                next((each.scope.name for each in row if each.scope is not None), "") for row in ends
             )
-            facts["alike"] = tuple(ends)
+        for which, turn in (("first", run.first), ("last", run.last)):
+            if turn:
+                facts[f"{which} without"] = tuple(node.op for number, node in enumerate(kept) if number not in turn)
         if self.carries and run.carried:
             pairs = ((kept[each.made[0]].outputs[each.made[1]], kept[each.read[0]].id) for each in run.carried)
             facts["carried"] = tuple(pairs)
@@ -248,6 +250,7 @@ class Plan:
         return replace(
             node,
             inputs=self._values(value for value in operands if value is not None),
+            outputs=tuple(map(self._value, node.outputs)),
             scope=self.moved.get(("node", node.id), node.scope),
             forward=None if node.forward is None else _followed(self.nodes, node.forward),
         )

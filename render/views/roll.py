@@ -21,6 +21,7 @@ def roll(graph: Graph, *, turns: int = 2) -> Graph:
 
     A loop is where the same lines run again and again, each turn on results of the one before, or where the same
     weights are used again. Of its turns the last is drawn; the first turn's start stands in place of what is carried.
+    A first or last turn in which some lines did not run counts as well, and the title of the loop names these lines.
 
     Args:
         graph: Any graph.
@@ -33,7 +34,7 @@ def roll(graph: Graph, *, turns: int = 2) -> Graph:
 
     def is_loop(run: Run, row: Sequence[Item]) -> bool:
         again = run.carried or run.weights
-        return len(run.turns) >= max(2, turns) and run.same_weights and bool(again)
+        return len(run.every) >= max(2, turns) and run.same_weights and bool(again)
 
     rolled = merged(graph, SAME_LINES, is_loop, carries=True)
     number = len(drawn_once(graph, rolled))

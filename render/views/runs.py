@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Final
 
 from tracer.graph import Graph, Node
@@ -31,12 +32,22 @@ class Run:
         carried: What each turn after the first reads from the one before.
         weights: How many parameters a turn reads.
         same_weights: Whether all turns read the same ones.
+        first: A turn before these in which some lines did not run: its operations by their number in a whole turn.
+        last: Likewise one after these.
     """
 
     turns: Sequence[Turn]
     carried: Sequence[Carried]
     weights: int
     same_weights: bool
+    first: Mapping[int, Node] = field(default_factory=dict)
+    last: Mapping[int, Node] = field(default_factory=dict)
+
+    @cached_property
+    def every(self) -> Sequence[Mapping[int, Node]]:
+        """All turns, by the number of each operation in a whole one."""
+        whole = [dict(enumerate(turn)) for turn in self.turns]
+        return [*([self.first] if self.first else []), *whole, *([self.last] if self.last else [])]
 
 
 def compared(graph: Graph, turns: Sequence[Turn]) -> Run | None:
@@ -63,8 +74,47 @@ def compared(graph: Graph, turns: Sequence[Turn]) -> Run | None:
 def initial(run: Run, carried: Carried) -> int | None:
     """What the first turn reads in place of what is carried; None where it has no such operand."""
     number, position = carried.read
-    first, last = run.turns[0][number], run.turns[-1][number]
-    return first.inputs[position] if len(first.inputs) == len(last.inputs) else None
+    first, last = run.every[0].get(number), run.turns[-1][number]
+    return first.inputs[position] if first is not None and len(first.inputs) == len(last.inputs) else None
+
+
+def begins_with(graph: Graph, run: Run, first: Mapping[int, Node]) -> bool:
+    """Whether a turn that lacks some operations can come before a run: what it has flows as in the others."""
+    whole, made = _whole(run), _made_at(first)
+    for number, node in first.items():
+        for position, value in enumerate(node.inputs):
+            way, want = _way(value, made, {}), whole.get((number, position), _OUTSIDE)
+            lacks = want[0] == "inside" and want[1][0] not in first
+            if not lacks and way != want and "inside" in (way[0], want[0]):
+                return False
+    return _reads_weights(graph, run, first)
+
+
+def ends_with(graph: Graph, run: Run, last: Mapping[int, Node]) -> bool:
+    """Likewise after a run."""
+    whole, made, before = _whole(run), _made_at(last), _made(run.turns[-1])
+    for number, node in last.items():
+        for position, value in enumerate(node.inputs):
+            want = whole.get((number, position), _OUTSIDE)
+            lacks = want[0] == "inside" and want[1][0] not in last
+            if not lacks and _way(value, made, before) != want:
+                return False
+    return _reads_weights(graph, run, last)
+
+
+def _whole(run: Run) -> Mapping[Place, _Way]:
+    """Where the operands of the last whole turn come from."""
+    made, before = _made(run.turns[-1]), _made(run.turns[-2])
+    return {place: _way(value, made, before) for place, value in _read(run.turns[-1])}
+
+
+def _made_at(turn: Mapping[int, Node]) -> Mapping[int, Place]:
+    return {value: (number, place) for number, node in turn.items() for place, value in enumerate(node.outputs)}
+
+
+def _reads_weights(graph: Graph, run: Run, turn: Mapping[int, Node]) -> bool:
+    """Whether a turn reads no weights but those of the run."""
+    return run.same_weights and {*_weights(graph, [*turn.values()])} <= {*_weights(graph, run.turns[-1])}
 
 
 def _read(turn: Turn) -> Iterable[tuple[Place, int]]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable
 
+from render import text
 from render.errors import RenderError
 from render.views import register
-from render.views.merging import SKIPPED, Plan, run_of
-from render.views.repeats import Item, items, spans
+from render.views.finding import Found, runs_of
+from render.views.merging import SKIPPED, Plan
+from render.views.repeats import items
 from render.views.roll import SAME_LINES
 from render.views.runs import Run, initial
 from render.views.subgraph import note
@@ -37,17 +39,14 @@ def time(graph: Graph, *, steps: int = 6) -> Graph:
         if parent in within or (parent is not None and graph.scope_by_id[parent].parent in within):
             within.add(parent)
             continue
-        for span in spans([item.sign for item in inside]):
-            rows = span.rows(inside)
-            run, last = run_of(graph, rows)
-            if run is not None and run.carried and run.same_weights:
-                rows = rows[last + 1 - len(run.turns) : last + 1]
-                within.update(item.scope.id for row in rows for item in row if item.scope is not None)
-                skipped += _columns(plan, run, rows, parent, steps)
+        for found in runs_of(graph, inside, SAME_LINES):
+            if found.run.carried and found.run.same_weights:
+                within.update(item.scope.id for row in found.rows for item in row if item.scope is not None)
+                skipped += _columns(plan, found, parent, steps)
     if not plan.loops:
         return graph
     laid_out = plan.carried_out()
-    turns = f"{skipped:,} turns" if skipped > 1 else "1 turn"
+    turns = f"{text.count(skipped)} turns" if skipped > 1 else "1 turn"
     return (
         note(laid_out, f"not drawn: {turns} in between; --view time:steps={2 * steps} draws more")
         if skipped
@@ -55,8 +54,9 @@ def time(graph: Graph, *, steps: int = 6) -> Graph:
     )
 
 
-def _columns(plan: Plan, run: Run, rows: Sequence[Sequence[Item]], home: int | None, steps: int) -> int:
+def _columns(plan: Plan, found: Found, home: int | None, steps: int) -> int:
     """Plans a scope for each turn that is drawn; how many are not."""
+    run, rows = found.run, found.rows
     last = len(rows) - 1
     first_left_out = steps - 1 if len(rows) > steps else last
     given, results = _given(plan.graph, run), tuple(plan.graph.outputs)
@@ -71,7 +71,7 @@ def _columns(plan: Plan, run: Run, rows: Sequence[Sequence[Item]], home: int | N
 
 def _given(graph: Graph, run: Run) -> tuple[int, ...]:
     """What turns are given from outside: the start of what they hand on, and what several of them read."""
-    read = Counter(value for turn in run.turns for value in {value: None for node in turn for value in node.inputs})
+    read = Counter(value for turn in run.every for value in dict.fromkeys(_operands(turn.values())))
     starts = (initial(run, carried) for carried in run.carried)
     return tuple(
         dict.fromkeys((*(each for each in starts if each is not None), *(v for v, n in read.items() if n > 1)))
@@ -80,22 +80,28 @@ def _given(graph: Graph, run: Run) -> tuple[int, ...]:
 
 def _skip(plan: Plan, run: Run, left_out: range, home: int | None) -> None:
     """Plans one operation in place of turns: it reads what the turn before hands on, and makes what others read."""
-    stands = run.turns[left_out[-1]]
+    turns = run.every
+    stands = turns[left_out[-1]]
     number = max(node.id for node in plan.graph.nodes) + 1 + len(plan.replaced)
-    for turn in (run.turns[each] for each in left_out):
-        for node, other in zip(turn, stands, strict=True):
-            plan.nodes[node.id] = number
+    for turn in (turns[each] for each in left_out):
+        for place, other in stands.items():
+            plan.nodes[turn[place].id] = number
             if turn is not stands:
-                plan.values.update(zip(node.outputs, other.outputs, strict=False))
-    before = run.turns[left_out[0] - 1]
-    inputs = dict.fromkeys(before[each.made[0]].outputs[each.made[1]] for each in run.carried)
-    inside = {node.id for each in left_out for node in run.turns[each]}
+                plan.values.update(zip(turn[place].outputs, other.outputs, strict=False))
+    before = turns[left_out[0] - 1]
+    handed = (each.made for each in run.carried if each.made[0] in before)
+    inputs = dict.fromkeys(before[place].outputs[position] for place, position in handed)
+    inside = {node.id for each in left_out for node in turns[each].values()}
     outputs = []
-    for nodes in zip(*(run.turns[each] for each in left_out), strict=True):
-        for values in zip(*(node.outputs for node in nodes), strict=False):
+    for place in stands:
+        for values in zip(*(turns[each][place].outputs for each in left_out), strict=False):
             readers = (reader.id for value in values for reader in plan.graph.consumers.get(value, ()))
             if any(reader not in inside for reader in readers):
                 outputs.append(values[-1])
-    words, facts = f"… {len(left_out):,} more", {"step": left_out[0], "turns": len(left_out)}
+    words, facts = f"… {text.count(len(left_out))} more", {"step": left_out[0], "turns": len(left_out)}
     skipped = Node(number, words, SKIPPED, inputs=tuple(inputs), outputs=tuple(outputs), scope=home, attrs=facts)
-    plan.replaced[stands[-1].id] = skipped
+    plan.replaced[stands[max(stands)].id] = skipped
+
+
+def _operands(nodes: Iterable[Node]) -> Iterable[int]:
+    return (value for node in nodes for value in node.inputs)
