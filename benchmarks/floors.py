@@ -29,6 +29,7 @@ from tracer.pytorch.numbers import SMALL
 
 Look = Callable[[torch.Tensor], None]
 _PIECE: Final = 1 << 17  # elements
+_MARKS: Final = numpy.empty(_PIECE, numpy.bool_)
 
 _OWNER, _NAME = HOOKED_BY
 _REAL: Final = vars(_OWNER)[_NAME]
@@ -122,8 +123,9 @@ def five_looks(tensor: torch.Tensor) -> None:
     """What statistics are made of: sum, sum of squares, least, greatest, zeros."""
     if tensor.numel() > SMALL and tensor.is_floating_point():
         for piece in torch.split(tensor.detach().reshape(-1), _PIECE):
-            piece.sum().item()
-            torch.dot(piece, piece).item()
-            piece.amin().item()
-            piece.amax().item()
-            numpy.count_nonzero(piece.numpy() == 0)
+            numbers = piece.numpy()
+            least, greatest = numpy.minimum.reduce(numbers), numpy.maximum.reduce(numbers)
+            if least < greatest:
+                piece.sum().item()
+                torch.dot(piece, piece).item()
+                numpy.count_nonzero(numpy.equal(numbers, 0, out=_MARKS[: len(numbers)]))

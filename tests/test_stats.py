@@ -75,6 +75,15 @@ def test_numbers_that_are_alike_tiny_or_huge(size: int, number: float) -> None:
         expect(x, recorded(x), rel=1e-4)
 
 
+@pytest.mark.parametrize("number", [math.inf, -math.inf, math.nan])
+def test_a_stretch_without_any_finite_number_is_left_out(number: float) -> None:
+    mask = torch.full((400_000,), number)
+    expect(mask, recorded(mask))
+    mask[300_000:] = 2.0
+    expect(mask, stats(mask))
+    expect(mask, recorded(mask))
+
+
 def test_one_odd_number_in_one_stretch_of_many() -> None:
     x = torch.randn(400_000)
     x[150_000] = math.nan

@@ -15,6 +15,9 @@ from tracer.graph import DRAWABLE, Nested, Stats
 _STRETCH: Final = 1 << 17  # elements that stay in a core's cache while they are looked at from several sides
 _SAFE: Final = {torch.float32: (1e-28, 1e36), torch.float64: (1e-280, 1e300)}  # sums of squares that lose no digits
 _guards: Final[Any] = torch._C
+_least: Final = numpy.minimum.reduce  # what `numpy.min` calls in the end
+_greatest: Final = numpy.maximum.reduce
+_marks: list[Any] = []
 
 
 class Moments(NamedTuple):
@@ -133,24 +136,34 @@ def _of_stretch(part: torch.Tensor) -> Moments:
     """The same for single or double precision on the CPU: each look at the numbers is a pass over a cache.
 
     The passes are few, and mostly of one kind: between two kernels of the program's, code is as cold as numbers are.
+    Numbers that are all alike, as of a gradient that begins as zeros, need only two of them.
     The deviation is `sqrt(E[x**2] - mean**2)`; where that would lose digits, the mean is taken off first. Where a
     square leaves the range of the type, or a number is not finite, `exactly` looks again.
     """
-    count = len(part)
-    total, low, high = part.sum().item(), part.amin().item(), part.amax().item()
-    squares = torch.dot(part, part).item()
-    if low == high:
+    numbers = part.numpy()
+    count = len(numbers)
+    low, high = float(_least(numbers)), float(_greatest(numbers))
+    if low == high and math.isfinite(low):
         return Moments(count, low, 0.0, abs(low) * math.sqrt(count), low, high, 0 if low else count)
+    total, squares = part.sum().item(), torch.dot(part, part).item()
     least, most = _SAFE[part.dtype]
     if not least < squares < most:
-        return exactly(part.numpy())
+        return exactly(numbers)
     mean = total / count
     spread = squares - total * mean
     if spread <= 0.1 * total * mean:
         off = part - mean
         spread = max(0.0, torch.dot(off, off).item() - off.sum().item() ** 2 / count)
-    zeros = int(numpy.count_nonzero(part.numpy() == 0)) if low <= 0 <= high else 0
+    zeros = _zeros(numbers) if low <= 0 <= high else 0
     return Moments(count, mean, math.sqrt(spread), math.sqrt(squares), low, high, zeros)
+
+
+def _zeros(numbers: Any) -> int:
+    """How many are 0; the marks go into memory that is used again, since new memory costs more than to compare."""
+    marks = _marks.pop() if _marks else numpy.empty(_STRETCH, numpy.bool_)  # another thread takes another
+    found = int(numpy.count_nonzero(numpy.equal(numbers, 0, out=marks[: len(numbers)])))
+    _marks.append(marks)
+    return found
 
 
 def exactly(numbers: Any) -> Moments:
