@@ -11,7 +11,7 @@ from rich.table import Table
 
 from benchmarks.timing import Effort, Row
 
-FAMILIES = ("startup", "scalar", "autograd", "memory", "capture", "layout", "growth")
+FAMILIES = ("startup", "scalar", "autograd", "memory", "capture", "layout", "growth", "views")
 FULL, QUICK = Effort(), Effort(rounds=3, scale=0.1)
 
 
