@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from render.errors import RenderError
@@ -84,17 +84,27 @@ def _seed(graph: Graph) -> Node | None:
 
 
 def _bypassed(graph: Graph, paired: set[int], seed: Node | None) -> Mapping[int, tuple[int, ...]]:
-    """For each result of a backward operation without a forward one: what to read in its place."""
-    instead: dict[int, tuple[int, ...]] = {}
-    for node in graph.nodes:
-        if node.phase == "backward" and node.id not in paired and node is not seed:
-            read = tuple(dict.fromkeys(_expanded(node.inputs, instead)))
-            instead.update(dict.fromkeys(node.outputs, read))
-    return instead
+    """For each result of a backward operation without a forward one: what that read, which may be such again."""
+    return {
+        value: node.inputs
+        for node in graph.nodes
+        if node.phase == "backward" and node.id not in paired and node is not seed
+        for value in node.outputs
+    }
 
 
-def _expanded(values: Iterable[int], instead: Mapping[int, tuple[int, ...]]) -> Iterable[int]:
-    return (source for value in values for source in instead.get(value, (value,)))
+def _expanded(values: Iterable[int], instead: Mapping[int, tuple[int, ...]]) -> Iterator[int]:
+    """What to read in place of values; on demand, for the sum of gradients of a weight grows with each use of it."""
+    seen: set[int] = set()
+    waiting = list(values)[::-1]
+    while waiting:
+        value = waiting.pop()
+        if value not in seen:
+            seen.add(value)
+            if value in instead:
+                waiting.extend(reversed(instead[value]))
+            else:
+                yield value
 
 
 def _merged(graph: Graph, forward: Node, part: list[Node], instead: Mapping[int, tuple[int, ...]]) -> Node:
