@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -224,3 +228,41 @@ def test_an_exception_without_a_message_is_its_class_alone(error: BaseException)
         torch.ones(2) + 1
         raise error
     assert run.graph.meta["error"] == type(error).__name__
+
+
+ENDLESS = """
+import sys, time, torch, tracer
+
+def endless():
+    h = torch.ones(2, 3)
+    while True:
+        h = torch.tanh(h)
+        print("computing", flush=True)
+        time.sleep(0.01)
+
+def recorded():
+    with tracer.record():
+        endless()
+
+for run in (lambda: tracer.trace(endless), recorded):
+    try:
+        run()
+    except KeyboardInterrupt as error:
+        ops = {node.op for node in error.graph.nodes}
+        print("interrupted", *sorted(ops), error.graph.meta["error"], flush=True)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no signal that ends one process as Ctrl-C does")
+def test_ctrl_c_leaves_the_graph_until_then() -> None:
+    command = [sys.executable, "-c", ENDLESS]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as program:
+        assert program.stdout is not None
+        assert program.stderr is not None
+        ends = []
+        for _ in ("trace", "record"):
+            assert [program.stdout.readline() for _ in range(3)] == ["computing\n"] * 3
+            program.send_signal(signal.SIGINT)
+            ends.append(next(line for line in program.stdout if line != "computing\n"))
+        assert program.stderr.read() == ""
+    assert ends == ["interrupted ones tanh KeyboardInterrupt\n"] * 2

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cached_property
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from tracer.backends import BACKENDS, Backend
 from tracer.builder import Builder, Segment
@@ -18,6 +18,9 @@ from tracer.imports import AfterImport
 from tracer.materials import Materials
 from tracer.passes import Gradient, segment_of, split, whole
 from tracer.records import collector_paused
+
+# What carries the graph of all that ran until it was raised; other exceptions end a program on purpose.
+CARRIERS: Final = (Exception, KeyboardInterrupt)
 
 
 def in_words(error: BaseException) -> str:
@@ -182,10 +185,10 @@ class Recording:
     ) -> None:
         self._shut()
         self._finish(error)
-        if isinstance(error, Exception):
+        if isinstance(error, CARRIERS):
             self._hand_over(error)
 
-    def _hand_over(self, error: Exception) -> None:
+    def _hand_over(self, error: BaseException) -> None:
         """The exception that ends the block carries the graph of the pass that it ended, as `graph`."""
         if self.graphs:
             with contextlib.suppress(AttributeError, TypeError):  # a class may have no room for it

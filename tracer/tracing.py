@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal
 
 from tracer.graph import DRAWABLE, Graph
-from tracer.recording import NothingRecorded, Recording
+from tracer.recording import CARRIERS, NothingRecorded, Recording
 
 
 class NumberNeeded(RuntimeError):  # noqa: N818 - reads as the sentence it is
@@ -40,7 +40,8 @@ def record(
 
     Returns:
         A context manager; after the block its `graph` is the last pass and `graphs` holds every pass kept. An exception
-        that ends the block has it too, as its attribute `graph`, up to the operation that failed.
+        that ends the block has it too, as its attribute `graph`, up to the operation that failed; so has
+        `KeyboardInterrupt`, when the user presses Ctrl-C.
 
     Raises:
         ValueError: `select` is none of these.
@@ -90,7 +91,7 @@ def trace(model_or_function: Callable[..., Any], /, *args: Any, fake: bool = Fal
         NothingRecorded: It computed nothing with tensors.
         NumberNeeded: On fake tensors, it needs a number; the message says at which line.
         Exception: Whatever the call raises; its attribute `graph` is the graph up to there, with the operation that
-            failed, the shapes of its operands and its line.
+            failed, the shapes of its operands and its line. So has `KeyboardInterrupt`, when the user presses Ctrl-C.
 
     Example:
         >>> import torch, tracer
@@ -129,9 +130,9 @@ def _handing_over(run: Recording) -> Iterator[None]:
     """An exception carries the graph of all that was recorded, as `graph`."""
     try:
         yield
-    except Exception as error:
+    except CARRIERS as error:
         with contextlib.suppress(AttributeError, TypeError, NothingRecorded):  # a class may have no room for it
-            error.graph = run.whole  # type: ignore[attr-defined]
+            error.graph = run.whole  # type: ignore[union-attr]
         raise
 
 
