@@ -89,7 +89,7 @@ def choose_style(graph: Graph, options: Options) -> Style:
         return "operations"
     draft = _Draft(graph, options.theme, "data", options.items("data"), Dims())
     made = [value for node in graph.nodes if not is_view(node.op) for value in node.outputs]
-    named = sum(draft.is_drawn(value) for value in made)
+    named = sum(draft.is_drawn(value) and value not in draft.words.kept for value in made)
     in_modules = any(scope.kind == "module" for scope in graph.scopes)
     drawn = {value for node in graph.nodes for value in (*node.inputs, *node.outputs) if draft.is_drawn(value)}
     weights = sum(graph.value_by_id[value].kind == "parameter" for value in drawn)

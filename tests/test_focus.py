@@ -50,6 +50,15 @@ def test_what_is_near_or_between_is_kept(options: dict[str, Any], expected: list
             focus(rnn(), **options)
 
 
+def test_what_a_part_hands_on_is_drawn_at_its_end() -> None:
+    part = focus(rnn(), end=("h2h",))
+    assert [part.value_by_id[value].name for value in part.outputs] == ["h2h"]
+    assert [box.kind for box in draw(rnn_cell(), view="focus:end=h2h", style="operations").composed.boxes].count(
+        "tensor"
+    ) == 2
+    assert focus(rnn(), around=("loss",)).outputs == rnn().outputs
+
+
 def test_around_a_module_is_all_that_is_in_it_and_what_touches_it() -> None:
     graph = focus(collapse(residual_net(3)), around=("blocks.1",), hops=1)
     assert ops(graph) == ["+", "conv2d", "batch_norm", "relu", "conv2d", "batch_norm", "+", "conv2d", "+"]

@@ -52,7 +52,11 @@ def test_a_view_gives_a_sound_graph_always_the_same_and_leaves_its_argument_alon
 @pytest.mark.parametrize(("first", "then"), list(itertools.permutations(NAMES, 2)))
 def test_a_view_composes_with_every_other(first: str, then: str, build: Callable[[], Graph]) -> None:
     assert_sound(get(then).apply(get(first).apply(build())))
-    if {first, then} <= {*BARE}:
+    levels = {name for name in (first, then) if get(name).level}
+    if "autograd" in levels and len(levels) > 1:
+        with pytest.raises(RenderError, match="both say what a box stands for"):
+            draw(build(), view=[first, then])
+    elif {first, then} <= {*BARE}:
         assert draw(build(), view=[first, then]).composed.boxes
 
 
@@ -112,6 +116,7 @@ def test_a_wrong_value_of_any_option_is_refused_with_what_is_allowed(name: str) 
         ({"view": "hide"}, r"'hide' needs to know what: write hide:module=PATTERN or hide:type=PATTERN or"),
         ({"view": "collapse:depth=1", "level": "module"}, r"both say what a box stands for.*collapse:to=modules"),
         ({"view": "autograd", "level": "kernel"}, r"level 'kernel' and view 'autograd' both say .*: leave out one$"),
+        ({"view": ["collapse", "autograd"]}, r"views 'collapse' and 'autograd' both say .*: leave out one$"),
         ({"view": "autograd", "depth": 1}, r"depth and view 'autograd' both say what is closed: leave out one$"),
         ({"view": "collapse", "depth": 1}, r"leave out one, or write collapse:depth=1"),
         ({"view": "backward", "hide": "backward"}, r"view 'backward' draws what is to be hidden, 'backward'"),

@@ -127,6 +127,22 @@ def test_depth_at_function_level_leaves_shallow_modules_open() -> None:
     assert "conv2d" in ops(collapse(residual_net(), depth=3))
 
 
+def test_a_closed_function_hands_on_no_running_statistics() -> None:
+    s = Sketch()
+    mean = s.value("bn.running_mean", (2,), kind="buffer")
+    x, y = s.value("x", (4, 2), kind="input"), s.value("y", (4, 2))
+    after = s.value("bn.running_mean", (2,), version_of=mean)
+    s.node("batch_norm", [x, mean], [y, after], scope=s.scope("batch_norm", inputs=(x, mean), outputs=(y,)))
+    graph = collapse(s.graph(outputs=(y,)))
+    assert names(graph, graph.nodes[0].outputs) == ["y"]
+
+
+def test_where_there_are_no_modules_to_close_it_says_so() -> None:
+    for options in ({"depth": 0}, {"to": "modules"}):
+        assert collapse(square(), **options).meta["notes"] == ("there are no modules to close here",)  # type: ignore[arg-type]
+    assert "notes" not in collapse(square()).meta
+
+
 def test_a_closed_module_hands_on_only_what_is_read_outside() -> None:
     graph = collapse(residual_net(), to="modules", depth=0)
     assert names(graph, graph.nodes[0].outputs) == ["logits"]

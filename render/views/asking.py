@@ -108,6 +108,10 @@ def agree(views: Iterable[Asked], *, level: str, depth: int | None, hide: Iterab
     Raises:
         RenderError: A level or a depth beside a view that sets it; a view that draws what is to be hidden.
     """
+    views = tuple(views)
+    levels = dict.fromkeys(each.view.name for each in views if each.view.level)
+    if "autograd" in levels and len(levels) > 1:  # its boxes are no calls that another could close
+        raise RenderError(f"views {' and '.join(map(repr, levels))} both say what a box stands for: leave out one")
     for each in views:
         name, known = each.view.name, options(each.view)
         if each.view.level and level != "auto":

@@ -8,6 +8,7 @@ from typing import Final
 
 from render.views.memory import kept_inside
 from render.views.merging import copies
+from render.views.prune import is_named
 from render.views.subgraph import scopes_of
 from tracer.graph import Graph, Node, Scope
 
@@ -143,7 +144,7 @@ def _outputs(graph: Graph, part: _Part, scope: Scope, made: dict[int, None], ins
     own = {node.id for node in part.nodes}
 
     def is_met(value: int) -> bool:
-        named = scope.kind == "function" and graph.value_by_id[value].name is not None
+        named = scope.kind == "function" and is_named(graph, value)  # running statistics are no results
         return named or value in inside.ends or any(node.id not in own for node in inside.readers.get(value, ()))
 
     first = dict.fromkeys(value for value in scope.outputs if value in made)

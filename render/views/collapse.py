@@ -9,6 +9,7 @@ from render.errors import RenderError, wrong_choice
 from render.views import register
 from render.views.closing import close
 from render.views.patterns import matching
+from render.views.subgraph import note
 from tracer.graph import Graph, Scope
 
 LEVELS: Final = ("functions", "modules", "kernels")
@@ -43,7 +44,10 @@ def collapse(
     chosen = {scope.id for scope in matching(graph, "module", module, type)}
     if to == "modules":
         chosen |= _leaf_modules(graph)
-    return close(graph, _closing_scopes(graph, chosen, functions=to != "kernels", depth=depth))
+    closed = close(graph, _closing_scopes(graph, chosen, functions=to != "kernels", depth=depth))
+    if (to == "modules" or depth is not None) and graph.nodes and all(each.kind != "module" for each in graph.scopes):
+        return note(closed, "there are no modules to close here")
+    return closed
 
 
 def check_depth(depth: int | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from render import text
@@ -10,6 +11,7 @@ from render.errors import RenderError
 from render.views import register
 from render.views.counts import noted, parameters
 from render.views.patterns import inside, meant
+from render.views.prune import is_named
 from render.views.subgraph import note, with_nodes
 from tracer.graph import Graph, Node
 
@@ -65,7 +67,15 @@ def focus(
         return graph
     cut = with_nodes(graph, (node for node in graph.nodes if node.id in kept))
     further = f"{text.count(left_out)} operations" if left_out > 1 else "1 operation"
-    return note(noted(cut, parameters(graph)), f"not drawn: {further} further away")
+    return note(noted(_with_ends(cut, graph), parameters(graph)), f"not drawn: {further} further away")
+
+
+def _with_ends(cut: Graph, whole: Graph) -> Graph:
+    """The cut graph with what the author named and it hands on to what is not drawn as outputs."""
+    kept = {node.id for node in cut.nodes}
+    made = (value for node in cut.nodes for value in node.outputs if is_named(whole, value))
+    left = (each for each in made if any(node.id not in kept for node in whole.consumers.get(each, ())))
+    return replace(cut, outputs=tuple(dict.fromkeys((*cut.outputs, *left))))
 
 
 def _within(graph: Graph, near: Neighbours, patterns: Sequence[str], hops: int | None, ways: Sequence[str]) -> set[int]:

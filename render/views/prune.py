@@ -48,14 +48,14 @@ def _used(graph: Graph, nodes: list[Node]) -> list[Node]:
     alive: set[int] = set()
     for node in reversed(nodes):
         wanted = node.phase != "forward" or node.error is not None
-        wanted = wanted or any(value in used or value in ends or _named(graph, value) for value in node.outputs)
+        wanted = wanted or any(value in used or value in ends or is_named(graph, value) for value in node.outputs)
         if wanted:
             alive.add(node.id)
             used.update(node.inputs)
     return [node for node in nodes if node.id in alive] or nodes
 
 
-def _named(graph: Graph, value: int) -> bool:
+def is_named(graph: Graph, value: int) -> bool:
     """Whether the author named this result himself; a new version of a parameter or buffer only inherits its name."""
     found: Value | None = graph.value_by_id[value]
     if found is None or found.name is None:
