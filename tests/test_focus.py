@@ -59,6 +59,13 @@ def test_what_a_part_hands_on_is_drawn_at_its_end() -> None:
     assert focus(rnn(), around=("loss",)).outputs == rnn().outputs
 
 
+def test_derivatives_stay_with_what_they_differentiate() -> None:
+    graph = draw(rnn_cell(), view=["focus:around=tanh,hops=1", "backward"]).view
+    assert ops(graph) == ["+", "tanh", "sum", "ones_like", "∂sum", "∂tanh", "∂+"]
+    graph = draw(rnn_cell(), view=["focus:end=h2h", "phase:keep=forward,keep=backward"]).view
+    assert ops(graph) == ["t", "mm"]
+
+
 def test_around_a_module_is_all_that_is_in_it_and_what_touches_it() -> None:
     graph = focus(collapse(residual_net(3)), around=("blocks.1",), hops=1)
     assert ops(graph) == ["+", "conv2d", "batch_norm", "relu", "conv2d", "batch_norm", "+", "conv2d", "+"]

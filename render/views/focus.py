@@ -11,6 +11,7 @@ from render.errors import RenderError
 from render.views import register
 from render.views.counts import noted, parameters
 from render.views.patterns import inside, meant
+from render.views.phase import forward
 from render.views.prune import is_named
 from render.views.subgraph import note, with_nodes
 from tracer.graph import Graph, Node
@@ -33,7 +34,8 @@ def focus(
 ) -> Graph:
     """The part of the graph that is near something, or between two things; without options, near the result.
 
-    A tensor, module or function is meant by its name. With `start` and `end` the operations on all ways from the one to
+    A tensor, module or function is meant by its name. What is far is told in forward; of backward what differentiates
+    operations that are kept is kept with them. With `start` and `end` the operations on all ways from the one to
     the other are kept, with one of them all that comes after or before it, or so many hops of it.
 
     Args:
@@ -52,29 +54,49 @@ def focus(
     if start and end and not centred and hops is not None:
         raise RenderError("focus:hops says how far from one thing: leave it out, or one of start and end")
     hops = HOPS if centred and hops is None else hops
-    near, far = _neighbours(graph), None if centred else hops
-    kept = {node.id for node in graph.nodes}
+    part = forward(graph) if any(node.phase == "forward" for node in graph.nodes) else graph
+    near, far = _neighbours(part), None if centred else hops
+    kept = {node.id for node in part.nodes}
     if start:
-        kept &= _within(graph, near, start, far, _FORWARD)
+        kept &= _within(part, near, start, far, _FORWARD)
     if end:
-        kept &= _within(graph, near, end, far, _BACK)
+        kept &= _within(part, near, end, far, _BACK)
     if centred:
-        kept &= _within(graph, near, around, hops, _BOTH)
+        kept &= _within(part, near, around, hops, _BOTH)
+    kept |= _derivatives(graph, kept)
     if not kept:
         raise _nothing(around, hops, start, end)
-    left_out = len(graph.nodes) - len(kept)
-    if not left_out:
+    left_out = sum(node.id not in kept for node in part.nodes)
+    if len(kept) == len(graph.nodes):
         return graph
     cut = with_nodes(graph, (node for node in graph.nodes if node.id in kept))
+    if not left_out:
+        return cut
     further = f"{text.count(left_out)} operations" if left_out > 1 else "1 operation"
     return note(noted(_with_ends(cut, graph), parameters(graph)), f"not drawn: {further} further away")
+
+
+def _derivatives(graph: Graph, kept: set[int]) -> set[int]:
+    """The operations of backward that differentiate what is kept, and what ran between them: sums, the seed."""
+    backward = [node for node in graph.nodes if node.phase == "backward"]
+    found = {node.id for node in backward if node.forward in kept}
+    reached, wanted = kept | found, set(found)
+    for node in backward:
+        makers = (graph.producer.get(value) for value in node.inputs if node.forward is None)
+        if any(maker is not None and maker.id in reached for maker in makers):
+            reached.add(node.id)
+    for node in reversed(backward):
+        if any(reader.id in wanted for value in node.outputs for reader in graph.consumers.get(value, ())):
+            wanted.add(node.id)
+    return found | (reached & wanted)
 
 
 def _with_ends(cut: Graph, whole: Graph) -> Graph:
     """The cut graph with what the author named and it hands on to what is not drawn as outputs."""
     kept = {node.id for node in cut.nodes}
-    made = (value for node in cut.nodes for value in node.outputs if is_named(whole, value))
-    left = (each for each in made if any(node.id not in kept for node in whole.consumers.get(each, ())))
+    made = (value for node in cut.nodes if node.phase == "forward" for value in node.outputs if is_named(whole, value))
+    readers = {value: [node for node in whole.consumers.get(value, ()) if node.phase == "forward"] for value in made}
+    left = (value for value, nodes in readers.items() if any(node.id not in kept for node in nodes))
     return replace(cut, outputs=tuple(dict.fromkeys((*cut.outputs, *left))))
 
 
