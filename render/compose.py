@@ -163,6 +163,7 @@ class _Draft:
         for scope in self.graph.scopes:
             for value, reader in carried(scope):
                 self._back(value, reader)
+                self._back_gradient(value, reader)
         for node in self.graph.nodes if self.mirrored else ():
             self._collect(node)
         if not self.graph.nodes:
@@ -279,6 +280,24 @@ class _Draft:
         tip = tooltips.tensor(self.graph.value_by_id[value], self.words.names.get(value, ""))
         self.edges.append(replace(edge, label=self.words.next_turn, back=True, tooltip=tip))
 
+    def _back_gradient(self, value: int, reader: int) -> None:
+        """The way of a gradient from one turn of a loop to the turn before, against what that handed on."""
+        producer = self.graph.producer.get(value)
+        later, before = self._derivatives.get(reader), self._derivatives.get(producer.id if producer else None)
+        if later is not None and before is not None:
+            tail, head = f"n{later.id}", f"n{before.id}"
+            edge = Edge(f"b{reader}_back{value}", tail, head, order=len(before.inputs), color=self.theme.gradient)
+            tip = self.words.gradient(self.graph.value_by_id[value])
+            self.edges.append(
+                replace(edge, label=self.words.turn_before, back=True, against=True, dashed=True, tooltip=tip)
+            )
+
+    @cached_property
+    def _derivatives(self) -> Mapping[int | None, Node]:
+        """The backward operation opposite each forward one, where backward is drawn so."""
+        nodes = self.graph.nodes if self.mirrored else ()
+        return {node.forward: node for node in nodes if node.phase == "backward" and node.forward is not None}
+
     def _reader_passes(self, node: Node) -> bool:
         """Whether a gradient came back through the operation; one that nothing came back to sent none on."""
         made = [self.graph.value_by_id[value] for value in node.outputs]
@@ -369,7 +388,7 @@ class _Draft:
             stacked=stacked,
             tooltip=tooltips.operation(self.graph, node),
             group=self.groups.of_node(node.id),
-            column=skipped_from(node),
+            column=None if self.mirrored else skipped_from(node),
             width=width + behind,
             height=height + behind,
         )

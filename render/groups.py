@@ -13,7 +13,7 @@ from render.scene import Box
 from render.views.backward import is_mirrored
 from render.views.closing import is_closed_module
 from render.views.counts import parameters
-from render.views.merging import alike, carried, step
+from render.views.merging import alike, carried, skipped_from, step
 from tracer.graph import Graph, Scope
 
 Path = tuple[int, ...]
@@ -105,6 +105,7 @@ class Groups:
                 stroke_width=0.8,
                 group=_innermost(self._paths[node]),
                 order=node,
+                column=skipped_from(self.graph.node_by_id[node]),
             )
             for group, node in forward.items()
         )

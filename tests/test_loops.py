@@ -353,6 +353,45 @@ def _read(scene: Scene) -> set[str]:
     return {edge.tail for edge in scene.edges}
 
 
+LEARNING = {"rnn": RNN, "cell": CELL, "lstm": LSTM, "gru": GRU}
+
+
+@pytest.mark.parametrize("program", LEARNING.values(), ids=LEARNING)
+def test_gradients_flow_from_a_turn_to_the_one_before_it(program: str, tmp_path: Path) -> None:
+    recording, _ = run(tmp_path, program)
+    drawing = draw(recording.graphs[0], view=["roll", "backward"])
+    derivative = {node.forward: f"n{node.id}" for node in drawing.view.nodes if node.phase == "backward"}
+    view, scope = drawing.view, only_loop(drawing.view)
+    expected = {(derivative.get(reader), derivative.get(view.producer[value].id)) for value, reader in carried(scope)}
+    arrows = {(edge.tail, edge.head) for edge in drawing.scene.edges if edge.back and edge.against}
+    assert arrows == {pair for pair in expected if None not in pair} != set()
+    assert "a loop is drawn once, with the numbers of the last turn" in drawing.notes
+    assert problems(drawing.scene) == []
+
+
+@pytest.mark.parametrize("program", LEARNING.values(), ids=LEARNING)
+def test_gradients_flow_back_through_all_columns_also_those_that_are_not_drawn(program: str, tmp_path: Path) -> None:
+    recording, _ = run(tmp_path, program)
+    for direction in ("LR", "TB"):
+        scene = draw(recording.graphs[0], view=["time:steps=3", "backward"], direction=direction).scene
+        assert problems(scene) == []
+        left_out = [box for box in scene.boxes if box.lines and box.lines[0][0].text.startswith("…")]
+        assert len(left_out) == 2  # forward, and opposite it backward
+        assert all(any(box.id == end for edge in scene.edges for end in (edge.tail, edge.head)) for box in left_out)
+        inside = _columns_of(scene)
+        back = {(inside.get(edge.tail), inside.get(edge.head)) for edge in scene.edges if edge.against}
+        turns_drawn = sorted({turn for turn in inside.values() if turn is not None})
+        assert {*zip(turns_drawn[1:], turns_drawn, strict=False)} <= back
+
+
+def _columns_of(scene: Scene) -> dict[str, int | None]:
+    """The turn that each box lies in."""
+    found: dict[str, int | None] = {}
+    for box in scene.boxes:
+        found[box.id] = box.column if box.column is not None else found.get(box.group or "")
+    return found
+
+
 # Without a gradient, passes are told apart by what modules are given.
 
 LOADER = """

@@ -117,6 +117,11 @@ class TensorWords(Words):
         """The words beside an arrow that leads to the next turn of a loop."""
         return _beside(text.run("t → t+1", EDGE_SIZE, self.theme.muted))
 
+    @property
+    def turn_before(self) -> Text:
+        """The words beside a gradient's arrow that leads to the turn before."""
+        return _beside(text.run("t+1 → t", EDGE_SIZE, self.theme.muted))
+
     def edge(self, value: Value) -> Text | None:
         """The words beside an arrow between two operations: name and shape of what it carries.
 

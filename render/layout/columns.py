@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from render.scene import Point
 
 
-def line_up(plan: Plan, group: int, insides: Mapping[int, tuple[Plate, Point]]) -> None:
+def line_up(plan: Plan, group: int, insides: dict[int, tuple[Plate, Point]]) -> None:
     """Gives the columns that lie in a group one height, so that they stand side by side.
 
     What stands for columns that are not drawn is as high as they are, and states pass through it.
@@ -40,6 +40,9 @@ def line_up(plan: Plan, group: int, insides: Mapping[int, tuple[Plate, Point]]) 
                     plan.leaving[before, key] = plan.entering[column, key]
                 elif column not in insides:
                     plan.entering[column, key] = plan.leaving[before, key]
+                elif column not in plan.turns.model:
+                    _shift(plan, column, plan.leaving[before, key] - plan.entering[column, key], insides)
+                    break
 
 
 def straight(plan: Plan, sheet: Sheet, nets: Mapping[Key, Net], line: Sequence[float]) -> list[float]:
@@ -137,10 +140,22 @@ def _has_room(sheet: Sheet, line: Sequence[float]) -> bool:
 
 
 def _stretch(plan: Plan, column: int, breadth: float, insides: Mapping[int, tuple[Plate, Point]]) -> None:
-    """Makes a column as high as all are; ports, which count from its middle, stay where they are below its top."""
+    """Makes a column as high as all are; what lies in it stays where it is below its top."""
     more = (breadth - plan.breadth[column]) / 2
     plan.breadth[column] = breadth
     if column in insides:
-        plate = insides[column][0]
-        plan.entering.update({(column, key): plan.entering[column, key] - more for key in plate.entries})
-        plan.leaving.update({(column, key): plan.leaving[column, key] - more for key in plate.exits})
+        _move_ports(plan, column, -more, insides)
+
+
+def _shift(plan: Plan, column: int, by: float, insides: dict[int, tuple[Plate, Point]]) -> None:
+    """Moves what lies in a column to where it meets what comes in, as far as there is room."""
+    plate, (along, across) = insides[column]
+    moved = max(across, min(across + by, plan.breadth[column] - plate.breadth - across))
+    insides[column] = (plate, (along, moved))
+    _move_ports(plan, column, moved - across, insides)
+
+
+def _move_ports(plan: Plan, column: int, by: float, insides: Mapping[int, tuple[Plate, Point]]) -> None:
+    plate = insides[column][0]
+    plan.entering.update({(column, key): plan.entering[column, key] + by for key in plate.entries})
+    plan.leaving.update({(column, key): plan.leaving[column, key] + by for key in plate.exits})

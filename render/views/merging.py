@@ -158,7 +158,7 @@ class Plan:
             shown = run.last.get(number, stays).outputs  # numbers are those of the last turn
             for node in (turn[number] for turn in run.every if number in turn):
                 self.nodes.update({node.id: stays.id} if node is not stays else {})
-                self.values.update(pair for pair in zip(node.outputs, shown, strict=False) if pair[0] != pair[1])
+                self.values.update(pair for pair in self._same_results(node.outputs, shown) if pair[0] != pair[1])
         going = (item for row in found.rows if row is not found.kept for item in row)
         self.removed.update(item.scope.id for item in going if item.scope is not None)
         starts: dict[int, int | None] = {}
@@ -169,6 +169,15 @@ class Plan:
         for scope in self._within(kept, home):
             self.starts.setdefault(scope, []).append(starts)
         return self._describe(found.kept, self._facts(found), home)
+
+    def _same_results(self, outputs: Sequence[int], others: Sequence[int]) -> Iterable[tuple[int, int]]:
+        """Results that correspond: all in their order, or of fewer each with the next one of its shape."""
+        if len(outputs) == len(others):
+            return zip(outputs, others, strict=True)
+        shapes = {value: self.graph.value_by_id[value].shape for value in (*outputs, *others)}
+        rest = iter(others)
+        pairs = ((value, next((each for each in rest if shapes[each] == shapes[value]), None)) for value in outputs)
+        return ((value, other) for value, other in pairs if other is not None)
 
     def _within(self, nodes: Iterable[Node], home: int | None) -> set[int]:
         """The scopes that lie in `home` and hold some of the operations."""
@@ -203,6 +212,25 @@ class Plan:
             key = ("node", item.nodes[0].id) if item.scope is None else ("scope", item.scope.id)
             self.moved[key] = number
         return number
+
+    def stand_for(self, stands: Node, nodes: Sequence[Node], place: Node, *, beside: Sequence[Node] = ()) -> None:
+        """Plans to have one operation in place of many, which makes what any other than these and those beside reads.
+
+        Args:
+            stands: The operation, without results.
+            nodes: What falls away.
+            place: The one of them where it stands.
+            beside: Others that fall away.
+        """
+        self.nodes.update(dict.fromkeys((node.id for node in nodes), stands.id))
+        gone = {node.id for node in (*nodes, *beside)}
+        made = (
+            self.values.get(value, value)
+            for node in nodes
+            for value in node.outputs
+            if any(reader.id not in gone for reader in self.graph.consumers.get(value, ()))
+        )
+        self.replaced[place.id] = replace(stands, outputs=tuple(dict.fromkeys(made)))
 
     def _facts(self, found: Found) -> Mapping[str, Any]:
         """What a scope says of a run: how many turns, whether of copies and of which, and what each hands on."""

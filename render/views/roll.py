@@ -37,7 +37,8 @@ def roll(graph: Graph, *, turns: int = 2) -> Graph:
         return len(run.every) >= max(2, turns) and run.same_weights and bool(again)
 
     rolled = merged(graph, SAME_LINES, is_loop, carries=True)
-    number = len(drawn_once(graph, rolled))
+    forward = {scope.id for node in rolled.nodes if node.phase == "forward" for scope in rolled.path(node.scope)}
+    number = sum(scope.id in forward for scope in drawn_once(graph, rolled)) or len(drawn_once(graph, rolled))
     return note(rolled, told(number)) if number else graph
 
 

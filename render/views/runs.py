@@ -82,7 +82,7 @@ def begins_with(graph: Graph, run: Run, first: Mapping[int, Node]) -> bool:
     """Whether a turn that lacks some operations can come before a run: what it has flows as in the others."""
     whole, made = _whole(run), _made_at(first)
     for number, node in first.items():
-        for position, value in enumerate(node.inputs):
+        for position, value in enumerate(node.inputs if (number, 0) in whole else ()):
             way, want = _way(value, made, {}), whole.get((number, position), _OUTSIDE)
             lacks = want[0] == "inside" and want[1][0] not in first
             if not lacks and way != want and "inside" in (way[0], want[0]):
@@ -94,7 +94,7 @@ def ends_with(graph: Graph, run: Run, last: Mapping[int, Node]) -> bool:
     """Likewise after a run."""
     whole, made, before = _whole(run), _made_at(last), _made(run.turns[-1])
     for number, node in last.items():
-        for position, value in enumerate(node.inputs):
+        for position, value in enumerate(node.inputs if (number, 0) in whole else ()):
             want = whole.get((number, position), _OUTSIDE)
             lacks = want[0] == "inside" and want[1][0] not in last
             if not lacks and _way(value, made, before) != want:
@@ -118,8 +118,10 @@ def _reads_weights(graph: Graph, run: Run, turn: Mapping[int, Node]) -> bool:
 
 
 def _read(turn: Turn) -> Iterable[tuple[Place, int]]:
+    """The operands of a turn; of one that computes forward those alone, for the ends of a loop send back otherwise."""
+    forward = any(node.phase == "forward" for node in turn)
     for number, node in enumerate(turn):
-        for position, value in enumerate(node.inputs):
+        for position, value in enumerate(node.inputs if node.phase == "forward" or not forward else ()):
             yield (number, position), value
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from render import text
 from render.errors import RenderError
@@ -40,7 +40,7 @@ def time(graph: Graph, *, steps: int = 6) -> Graph:
             within.add(parent)
             continue
         for found in runs_of(graph, inside, SAME_LINES):
-            if found.run.carried and found.run.same_weights:
+            if found.run.carried and found.run.same_weights and found.run.turns[0][0].phase == "forward":
                 within.update(item.scope.id for row in found.rows for item in row if item.scope is not None)
                 skipped += _columns(plan, found, parent, steps)
     if not plan.loops:
@@ -79,29 +79,44 @@ def _given(graph: Graph, run: Run) -> tuple[int, ...]:
 
 
 def _skip(plan: Plan, run: Run, left_out: range, home: int | None) -> None:
-    """Plans one operation in place of turns: it reads what the turn before hands on, and makes what others read."""
-    turns = run.every
-    stands = turns[left_out[-1]]
-    number = max(node.id for node in plan.graph.nodes) + 1 + len(plan.replaced)
-    for turn in (turns[each] for each in left_out):
-        for place, other in stands.items():
-            plan.nodes[turn[place].id] = number
-            if turn is not stands:
-                plan.values.update(zip(turn[place].outputs, other.outputs, strict=False))
-    before = turns[left_out[0] - 1]
+    """Plans one operation in place of turns, and one in place of what backward ran for them."""
+    whole = (run.every[each].items() for each in left_out)
+    turns = [{place: node for place, node in turn if node.phase == "forward"} for turn in whole]
+    for turn in turns[:-1]:
+        for place, other in turns[-1].items():
+            plan.values.update(zip(turn[place].outputs, other.outputs, strict=False))
+    forward = [turn[place] for place in turns[-1] for turn in turns]
+    back = _gradients(plan.graph, forward)
+    before = run.every[left_out[0] - 1]
     handed = (each.made for each in run.carried if each.made[0] in before)
     inputs = dict.fromkeys(before[place].outputs[position] for place, position in handed)
-    inside = {node.id for each in left_out for node in turns[each].values()}
-    outputs = []
-    for place in stands:
-        for values in zip(*(turns[each][place].outputs for each in left_out), strict=False):
-            readers = (reader.id for value in values for reader in plan.graph.consumers.get(value, ()))
-            if any(reader not in inside for reader in readers):
-                outputs.append(values[-1])
-    words, facts = f"… {text.count(len(left_out))} more", {"step": left_out[0], "turns": len(left_out)}
-    skipped = Node(number, words, SKIPPED, inputs=tuple(inputs), outputs=tuple(outputs), scope=home, attrs=facts)
-    plan.replaced[stands[max(stands)].id] = skipped
+    facts = {"step": left_out[0], "turns": len(left_out)}
+    name = f"… {text.count(len(left_out))} more"
+    free = max(node.id for node in plan.graph.nodes) + 1 + len(plan.replaced)
+    stands = Node(free, name, SKIPPED, inputs=tuple(inputs), scope=home, attrs=facts)
+    plan.stand_for(stands, forward, turns[-1][max(turns[-1])], beside=back)
+    if back:
+        read = dict.fromkeys(value for value in _operands(back) if value not in {*_results(back), *_results(forward)})
+        stands = Node(free + 1, name, SKIPPED, "backward", tuple(read), scope=home, forward=free, attrs=facts)
+        plan.stand_for(stands, back, back[-1], beside=forward)
+
+
+def _gradients(graph: Graph, forward: Sequence[Node]) -> list[Node]:
+    """What backward ran for operations, and the sums of nothing but that."""
+    meant = {node.id for node in forward}
+    made: set[int] = set()
+    found = []
+    for node in graph.nodes:
+        of_these = node.forward in meant if node.forward is not None else made.issuperset(node.inputs)
+        if node.phase == "backward" and of_these and node.inputs:
+            found.append(node)
+            made.update(node.outputs)
+    return found
 
 
 def _operands(nodes: Iterable[Node]) -> Iterable[int]:
     return (value for node in nodes for value in node.inputs)
+
+
+def _results(nodes: Iterable[Node]) -> Iterable[int]:
+    return (value for node in nodes for value in node.outputs)
