@@ -70,7 +70,7 @@ class TorchBackend:
         self._threads = 0
         self._patches = Patches()
         self._modes: list[Any] = []
-        self._collecting = contextlib.ExitStack()
+        self._timing, self._collecting = contextlib.ExitStack(), contextlib.ExitStack()
 
     def start(self) -> None:
         """Enters the modes, installs the hooks."""
@@ -94,6 +94,7 @@ class TorchBackend:
         self._patches.undo()
         self.table.clear()
         places.forget()
+        self._collecting.close()  # last: what is let go by then need not be looked at
 
     def write(self) -> None:
         """Writes what the tape holds into the builder."""
@@ -139,6 +140,7 @@ class TorchBackend:
             self.gradients.remove()
             if self.recording.finished:
                 self.modules.remove()
+            self._collecting.close()
 
     def resume(self) -> None:
         """Enters the modes, if they are not on."""
@@ -146,7 +148,7 @@ class TorchBackend:
         if not self._modes:
             self.table.clear()
             if self.clock is not None:
-                self._collecting.enter_context(self.clock)  # below our modes, which are left before it
+                self._timing.enter_context(self.clock)  # below our modes, which are left before it
             self._modes = self._enter(self._main)
             self._collecting.enter_context(collected_as_before())
 
@@ -212,7 +214,7 @@ class TorchBackend:
     def _leave(self) -> None:
         while self._modes:
             self._modes.pop().__exit__(None, None, None)
-        self._collecting.close()
+        self._timing.close()
 
     def _swap(self, swap: Callable[..., Any]) -> Callable[..., Any]:
         """`torch.utils.swap_tensors`, which refuses tensors that anyone holds weak references to."""

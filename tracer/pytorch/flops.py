@@ -48,15 +48,18 @@ class _Costs:
         self._amounts: dict[tuple[int, int], Mapping[str, float]] = {}  # one mapping for all that cost the same
 
     def of(self, node: NodeDraft) -> Mapping[str, float]:
-        if node.error is not None:
+        counts, moves = _kind(node.target)
+        if node.error is not None or not (counts or moves):
             return node.cost
         values = self._values
         results = [values[value] for value in node.outputs]
-        counts, moves = _kind(node.target)
-        moves = moves and (not results or not all(map(_is_view, results)))
-        operands = [values[value] for value in node.inputs] if counts or moves else ()
+        written = [value for value in results if value.view_of is None or value.version_of is not None]
+        moves = moves and (not results or bool(written))
+        if not (counts or moves):
+            return node.cost
+        operands = [values[value] for value in node.inputs]
         flops = self._counted(node, operands, results) if counts else 0
-        moved = _bytes(operands, results, self._first) if moves else 0
+        moved = _bytes(operands, written, self._first) if moves else 0
         found = self._amounts.get((flops, moved))
         if found is None:
             amounts = {"flops": flops, "bytes": moved}
@@ -78,12 +81,7 @@ def _kind(target: str) -> tuple[bool, bool]:
     return _formula(target)[0] is not None, not views and not target.startswith(_ALLOCATE)
 
 
-def _is_view(value: ValueDraft) -> bool:
-    return value.view_of is not None and value.version_of is None
-
-
-def _bytes(operands: Sequence[ValueDraft], results: Sequence[ValueDraft], first: Mapping[int, ValueDraft]) -> int:
-    written = [value for value in results if not _is_view(value)]
+def _bytes(operands: Sequence[ValueDraft], written: Sequence[ValueDraft], first: Mapping[int, ValueDraft]) -> int:
     if [value for value in written if value.version_of is not None]:  # in place: other views of that memory follow
         operands = list({first[value.id].id: value for value in reversed(operands)}.values())
         written = list({first[value.id].id: value for value in reversed(written)}.values())
