@@ -186,6 +186,20 @@ def test_a_derivative_is_named_as_the_module_opposite_and_leaves_the_rest_to_it(
         assert lines["∂Linear"] == lines["∂ReLU"] == 1 < lines["Linear"]
 
 
+def test_a_tall_mirror_is_broken_into_columns_with_both_its_sides() -> None:
+    model = torch.nn.Sequential(*(layer for _ in range(12) for layer in (torch.nn.Linear(4, 4), torch.nn.Tanh())))
+    with tracer.record() as recording:
+        model(torch.ones(2, 4)).sum().backward()
+    drawing = draw(recording.graphs[0], view="backward", direction="TB")
+    pairs: dict[str | None, list[float]] = {}
+    for box in drawing.scene.boxes:
+        if box.kind == "operation" and box.group is not None and box.group.startswith("p"):
+            pairs.setdefault(box.group, []).append(box.y + box.height / 2)
+    assert all(one == pytest.approx(other) for one, other in pairs.values())
+    assert drawing.scene.height < 2 * drawing.scene.width
+    assert problems(drawing.scene) == []
+
+
 def test_words_say_what_is_differentiated_except_in_the_graph_of_autograd() -> None:
     said = set(by_words(draw(rnn_cell(), view="backward").composed).values())
     assert {"∂tanh", "∂sum"} <= said

@@ -111,11 +111,11 @@ def _gaps(plan: Plan, members: Sequence[int], plate: Plate) -> list[float]:
 
 
 def _lines_at(nets: Mapping[Key, Net], plate: Plate, gaps: Sequence[float]) -> list[int]:
-    """How many nets run on at each place; too many where one of them runs against the flow."""
+    """How many nets run on at each place; too many where one of them runs against the flow, other than turned round."""
     lines = [0] * len(gaps)
     for key, net in nets.items():
         spots = [plate.at[box][0] for box in (net.source, *net.targets) if box >= 0]
-        against = key.back or key.against or spots[0] > min(spots)
+        against = key.back or spots[0] > min(spots)
         for place in range(bisect_right(gaps, min(spots)), bisect_left(gaps, max(spots))):
             lines[place] += LINES + 1 if against else 1
     return lines
