@@ -29,7 +29,7 @@ from tracer.pytorch.numbers import SMALL
 
 Look = Callable[[torch.Tensor], None]
 _PIECE: Final = 1 << 17  # elements
-_MARKS: Final = numpy.empty(_PIECE, numpy.bool_)
+_MARKS: Final = numpy.empty(2 * _PIECE, numpy.bool_)
 
 _OWNER, _NAME = HOOKED_BY
 _REAL: Final = vars(_OWNER)[_NAME]
@@ -122,7 +122,8 @@ def read_once(tensor: torch.Tensor) -> None:
 def five_looks(tensor: torch.Tensor) -> None:
     """What statistics are made of: sum, sum of squares, least, greatest, zeros."""
     if tensor.numel() > SMALL and tensor.is_floating_point():
-        for piece in torch.split(tensor.detach().reshape(-1), _PIECE):
+        row = tensor.detach().reshape(-1)
+        for piece in torch.split(row, _PIECE) if len(row) > len(_MARKS) else (row,):
             numbers = piece.numpy()
             least, greatest = numpy.minimum.reduce(numbers), numpy.maximum.reduce(numbers)
             if least < greatest:

@@ -16,7 +16,8 @@ from tracer.pytorch.numbers import Numbers
 from tracer.pytorch.stats import stats
 from tracer.pytorch.tensors import facts_of
 
-SIZES = (1, 16, 17, 300, 8192, 8193, 20_000, (1 << 17) + 5)  # on both sides of where the way to look at them changes
+# On both sides of where the way to look at them changes.
+SIZES = (1, 16, 17, 300, 8192, 8193, 20_000, (1 << 17) + 5, (1 << 18) + 5)
 
 TYPES = (torch.float32, torch.float64, torch.float16, torch.bfloat16, torch.int64, torch.uint8, torch.bool)
 
@@ -82,6 +83,14 @@ def test_a_stretch_without_any_finite_number_is_left_out(number: float) -> None:
     mask[300_000:] = 2.0
     expect(mask, stats(mask))
     expect(mask, recorded(mask))
+
+
+@pytest.mark.parametrize("size", [300, 20_000])
+def test_a_signalling_nan_is_counted_in_silence(size: int) -> None:
+    x = torch.randn(size)
+    x.view(torch.int32)[7] = 0x7F800001
+    expect(x, stats(x))
+    expect(x, recorded(x))
 
 
 def test_one_odd_number_in_one_stretch_of_many() -> None:

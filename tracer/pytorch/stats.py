@@ -13,6 +13,7 @@ import torch
 from tracer.graph import DRAWABLE, Nested, Stats
 
 _STRETCH: Final = 1 << 17  # elements that stay in a core's cache while they are looked at from several sides
+_UNCUT: Final = 2 * _STRETCH  # up to here a second stretch costs more than the cache saves
 _SAFE: Final = {torch.float32: (1e-28, 1e36), torch.float64: (1e-280, 1e300)}  # sums of squares that lose no digits
 _guards: Final[Any] = torch._C
 _least: Final = numpy.minimum.reduce  # what `numpy.min` calls in the end
@@ -129,7 +130,7 @@ def of_many(tensor: torch.Tensor) -> tuple[Moments, ...] | None:
             if not tensor.is_contiguous():
                 return None
         row = tensor.detach().view(-1)
-        return (_of_stretch(row),) if len(row) <= _STRETCH else tuple(map(_of_stretch, torch.split(row, _STRETCH)))
+        return (_of_stretch(row),) if len(row) <= _UNCUT else tuple(map(_of_stretch, torch.split(row, _STRETCH)))
 
 
 def _of_stretch(part: torch.Tensor) -> Moments:
@@ -160,7 +161,7 @@ def _of_stretch(part: torch.Tensor) -> Moments:
 
 def _zeros(numbers: Any) -> int:
     """How many are 0; the marks go into memory that is used again, since new memory costs more than to compare."""
-    marks = _marks.pop() if _marks else numpy.empty(_STRETCH, numpy.bool_)  # another thread takes another
+    marks = _marks.pop() if _marks else numpy.empty(_UNCUT, numpy.bool_)  # another thread takes another
     found = int(numpy.count_nonzero(numpy.equal(numbers, 0, out=marks[: len(numbers)])))
     _marks.append(marks)
     return found
@@ -168,7 +169,8 @@ def _zeros(numbers: Any) -> int:
 
 def exactly(numbers: Any) -> Moments:
     """The same in double precision and with scaled squares: for numbers that are tiny, huge or not finite."""
-    numbers = numbers.astype(numpy.float64)
+    with numpy.errstate(invalid="ignore"):  # of a NaN that signals, numpy would tell the program's author
+        numbers = numbers.astype(numpy.float64)
     finite = numbers[numpy.isfinite(numbers)]
     nan = int(numpy.isnan(numbers).sum())
     inf, count = len(numbers) - len(finite) - nan, len(finite)
