@@ -26,7 +26,7 @@ from render.readings import Readings, of_forward
 from render.scene import Box, Direction, Edge, Outline, Scene
 from render.theme import Paint, Theme
 from render.trouble import first_trouble
-from render.views.backward import is_mirrored
+from render.views.backward import is_collected, is_mirrored
 from render.views.closing import is_closed_module
 from render.views.merging import carried, skipped_from
 from render.widths import Widths
@@ -175,6 +175,8 @@ class _Draft:
     def is_drawn(self, value_id: int) -> bool:
         """Whether a tensor has a box of its own."""
         value = self.graph.value_by_id[value_id]
+        if is_collected(self.graph, value):
+            return False
         if value_id in self.ends or value_id in self.words.kept or value_id not in self.graph.producer:
             return True
         if self.style == "operations":

@@ -242,3 +242,13 @@ def test_a_loop_rolls_before_backward_is_set_opposite_and_not_after() -> None:
     assert len(opposite) == len(set(opposite)) == 3
     with pytest.raises(RenderError, match="ask for the view 'backward' last, as in --view roll --view backward"):
         draw(graph, view=["backward", "roll"]).view  # noqa: B018 - made when asked for
+
+
+def test_the_gradient_of_a_parameter_is_told_in_text_and_drawn_in_the_parameter() -> None:
+    w = torch.ones(2, 2, requires_grad=True)
+    with tracer.record() as recording:
+        (w @ torch.ones(2, 1)).tanh().sum().backward()
+        torch.optim.SGD([w], lr=0.1).step()
+    drawing = draw(recording.graphs[0], view="backward", style="data")
+    assert "w.grad" not in by_words(drawing.composed).values()
+    assert "w.grad 2×2 = ∂@(" in str(drawing.render("text"))

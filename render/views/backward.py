@@ -12,7 +12,7 @@ from render.views.closing import is_closed_module
 from render.views.merging import turns
 from render.views.passing import passed_on
 from render.views.subgraph import note, with_nodes
-from tracer.graph import Graph, Node
+from tracer.graph import Graph, Node, Value
 
 
 @register(
@@ -54,6 +54,15 @@ def is_mirrored(graph: Graph) -> bool:
 def is_opposite(graph: Graph, node: Node) -> bool:
     """Whether an operation is drawn opposite the one that it differentiates."""
     return is_mirrored(graph) and node.phase == "backward" and node.forward is not None
+
+
+def is_collected(graph: Graph, value: Value) -> bool:
+    """Whether a value is the gradient that is collected in a parameter which is drawn itself."""
+    maker = graph.producer.get(value.id)
+    if value.name is None or maker is None or maker.forward is None or not is_opposite(graph, maker):
+        return False
+    leaves = (graph.value_by_id[leaf].name for leaf in graph.node_by_id[maker.forward].inputs)
+    return any(value.name == f"{leaf}.grad" for leaf in leaves)
 
 
 def check_opposite(graph: Graph) -> None:
@@ -114,8 +123,6 @@ def _merged(graph: Graph, forward: Node, part: list[Node], instead: Mapping[int,
     along from one use to the next, are no part of the way back.
     """
     outputs = dict.fromkeys(value for node in part for value in node.outputs)
-    collected = {f"{graph.value_by_id[value].name}.grad" for value in forward.inputs}
-    sent = tuple(value for value in outputs if graph.value_by_id[value].name not in collected)
     read = dict.fromkeys(value for node in part for value in _expanded(node.inputs, instead) if value not in outputs)
     shapes = [graph.value_by_id[value].shape for value in forward.outputs if _is_handed_on(graph, value)]
     gradients = [value for value in read if value in graph.producer and graph.producer[value].phase == "backward"]
@@ -127,7 +134,7 @@ def _merged(graph: Graph, forward: Node, part: list[Node], instead: Mapping[int,
         if makers.setdefault(_differentiated(graph, value), graph.producer[value].id) == graph.producer[value].id
     ]
     inputs = tuple(value for value in read if value in fitting or value not in gradients)
-    return replace(part[0], op=derivative(forward.op), inputs=inputs, outputs=sent)
+    return replace(part[0], op=derivative(forward.op), inputs=inputs, outputs=tuple(outputs))
 
 
 def _differentiated(graph: Graph, gradient: int) -> int:
