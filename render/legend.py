@@ -7,9 +7,10 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from render import text
-from render.families import DERIVATIVE
+from render.families import DERIVATIVE, derivative, is_autograd
 from render.scene import Box, Edge, Label, Scene, Text
 from render.theme import Theme
+from render.views.autograd import ACCUMULATE
 from render.words import Words
 
 SIZE: Final = 13.0
@@ -83,22 +84,29 @@ class Placed:
 
 
 def arrows(scene: Scene, theme: Theme, say: Words, *, norms: bool = True) -> Iterator[Entry]:
-    """One entry for each kind of arrow in use, and with `norms` for `|grad|` where a box says it."""
+    """One entry for each kind of arrow in use, and for the words of autograd; with `norms` for `|grad|` as well."""
     plain = next((edge for edge in scene.edges if edge.kind == "value" and not edge.dashed), None)
     gradient = next((edge for edge in scene.edges if edge.kind == "gradient"), None)
     backward = next((edge for edge in scene.edges if edge.kind == "value" and edge.dashed), None)
-    words = "a gradient" if backward is not None and backward.against else "a value in backward"
+    sent = "a gradient" if backward is not None and backward.against else "a value in backward"
     for edge, meaning, color in (
         (plain, "a value", theme.text),
         (gradient, "a gradient", theme.gradient_text),
-        (backward, words, theme.gradient_text),
+        (backward, sent, theme.gradient_text),
     ):
         if edge is not None:
             edge = replace(edge, width=min(edge.width, _USUAL))
             yield Entry(text.run(say(meaning), SIZE, color), edge)
-    if any(run.text.startswith(DERIVATIVE) for box in scene.boxes for line in box.lines for run in line):
-        yield told(f"{DERIVATIVE}f gradient through f", theme)
-    if norms and any(run.text.startswith("|grad|") for box in scene.boxes for line in box.lines for run in line):
+    words = [run.text for box in scene.boxes for line in box.lines for run in line]
+    if any(each.startswith(DERIVATIVE) for each in words):
+        yield told(say("derivative"), theme)
+    function = next(filter(is_autograd, words), None)
+    if function is not None:
+        operation = derivative(function).removeprefix(DERIVATIVE)
+        yield told(say("function", function=function, operation=operation), theme)
+    if ACCUMULATE in words:
+        yield told(say("collects"), theme)
+    if norms and any(each.startswith("|grad|") for each in words):
         yield told(f"|grad| {say('norm')}", theme)
 
 

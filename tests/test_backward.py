@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import tracer
-from render import RenderError, draw
+from render import RenderError, draw, text
 from render.scene import Scene
 from render.views.backward import backward
 from tests.geometry import problems
@@ -252,3 +252,12 @@ def test_the_gradient_of_a_parameter_is_told_in_text_and_drawn_in_the_parameter(
     drawing = draw(recording.graphs[0], view="backward", style="data")
     assert "w.grad" not in by_words(drawing.composed).values()
     assert "w.grad 2×2 = ∂@(" in str(drawing.render("text"))
+
+
+def test_the_legend_explains_the_words_of_autograd_where_they_are_used() -> None:
+    views = ("autograd", "backward", "prune")
+    said = {view: {text.plain(label.runs) for label in draw(rnn_cell(), view=view).scene.labels} for view in views}
+    assert "AccumulateGrad adds to the .grad of a parameter" in said["autograd"]
+    assert any(words.startswith("MmBackward0 sends gradients back through mm") for words in said["autograd"])
+    assert "∂f gradient through f" in said["backward"]
+    assert not any("Grad" in words or "Backward0" in words for words in said["backward"] | said["prune"])
