@@ -24,7 +24,7 @@ Lines = tuple[tuple[Text, ...], ...]
 
 NAME_SIZE: Final[Mapping[Style, float]] = {"data": 17, "operations": 15.5}
 DETAIL_SIZE: Final[Mapping[Style, float]] = {"data": 13, "operations": 12.5}
-MAX_DETAIL: Final = 32  # characters; details are set smaller than names
+MAX_DETAIL: Final = 36  # characters: `TransformerEncoder · 51,264 params`; details are set smaller than names
 _LARGE: Final = ((10**9, "B"), (10**6, "M"))  # as the field counts parameters
 
 
