@@ -292,6 +292,30 @@ def _is_loop(box: Box) -> bool:
     return box.kind == "group" and box.lines[0][0].text.startswith("×")
 
 
+LISTED = """
+    import torch
+
+    W_q, W_k, W_v = (torch.randn(4, 4, requires_grad=True) for _ in range(3))
+    x, keys, values = torch.randn(1, 4), [], []
+    for t in range(5):
+        keys.append(x @ W_k)
+        values.append(x @ W_v)
+        K, V = torch.cat(keys), torch.cat(values)
+        x = x + torch.softmax(x @ W_q @ K.T / 2, dim=-1) @ V
+    loss = x.sum()
+"""
+
+
+def test_a_loop_that_reads_a_growing_list_is_one(tmp_path: Path) -> None:
+    recording, _ = run(tmp_path, LISTED)
+    drawing = draw(recording.graphs[0], view="roll")
+    scope = only_loop(drawing.view)
+    assert turns(scope) == 5
+    assert len(drawing.view.nodes) == 12
+    assert {drawing.view.node_by_id[reader].op for _, reader in carried(scope)} == {"cat", "@", "+"}
+    assert problems(drawing.scene) == []
+
+
 LOOPS = {
     "rnn": RNN,
     "cell": CELL,
@@ -303,6 +327,7 @@ LOOPS = {
     "cache": CACHE,
     "noise": NOISE,
     "decoded": DECODED,
+    "listed": LISTED,
 }
 
 

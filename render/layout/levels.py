@@ -240,11 +240,14 @@ def _lanes(edges: Sequence[Edge], ends: dict[int, tuple[int, int]], turns: Turns
 
 
 def _models(turns: Turns, ends: dict[int, tuple[int, int]], keys: Mapping[int, Key]) -> dict[tuple[int, Key], Key]:
-    """What each net in a column is in the model of all columns, no two of them the same."""
+    """What each net in a column is in the model of all columns, no two of them the same.
+
+    Those that come in have a lane below 0: what the model hands on to another turn must not be taken for its own.
+    """
     models: dict[Use, Key] = {}
     for index, use in turns.use.items():
         if turns.place(ends[index][1]) == ends[index][1]:
-            models[use] = keys[index]
+            models[use] = keys[index]._replace(lane=-1 - keys[index].lane)
     found: dict[tuple[int, Key], Key] = {}
     taken: set[tuple[int, Key]] = set()
     for index, (tail, head) in ends.items():
@@ -252,8 +255,9 @@ def _models(turns: Turns, ends: dict[int, tuple[int, int]], keys: Mapping[int, K
             key = keys[index]
             if (column, key) in found:
                 continue
-            inside = turns.column.get(tail) == column
-            model = key._replace(tail=turns.place(tail)) if inside else models.setdefault(turns.use[index], key)
+            model = key._replace(tail=turns.place(tail))
+            if turns.column.get(tail) != column:
+                model = models.setdefault(turns.use[index], key._replace(lane=-1 - key.lane))
             found[column, key] = key if (column, model) in taken else model
             taken.add((column, found[column, key]))
     return found

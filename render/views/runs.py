@@ -57,11 +57,13 @@ def compared(graph: Graph, turns: Sequence[Turn]) -> Run | None:
     """
     if len(turns) < 2 or len({len(turn) for turn in turns}) != 1:
         return None
+    growing = _growing(turns)
     ways: list[Mapping[Place, _Way]] = []
     before: Mapping[int, Place] = {}
     for turn in turns:
         made = _made(turn)
-        ways.append({place: _way(value, made, before) for place, value in _read(turn)})
+        found = {place: _way(value, made, before) for place, value in _read(turn, growing)}
+        ways.append({place: way for place, way in found.items() if place[0] not in growing or way is not _OUTSIDE})
         before = made
     last = next((number for number in range(2, len(turns)) if ways[number] != ways[1]), len(turns))
     if not _begins(turns, ways[0], ways[1]):
@@ -117,12 +119,21 @@ def _reads_weights(graph: Graph, run: Run, turn: Mapping[int, Node]) -> bool:
     return run.same_weights and {*_weights(graph, [*turn.values()])} <= {*_weights(graph, run.turns[-1])}
 
 
-def _read(turn: Turn) -> Iterable[tuple[Place, int]]:
-    """The operands of a turn; of one that computes forward those alone, for the ends of a loop send back otherwise."""
+def _growing(turns: Sequence[Turn]) -> frozenset[int]:
+    """The operations that read more in each turn: all that a list has by then (`cat(keys)`)."""
+    read = zip(*([len(node.inputs) for node in turn] for turn in turns[1:]), strict=True)
+    return frozenset(number for number, counts in enumerate(read) if len({*counts}) > 1)
+
+
+def _read(turn: Turn, growing: frozenset[int] = frozenset()) -> Iterable[tuple[Place, int]]:
+    """The operands of a turn; of one that computes forward those alone, for the ends of a loop send back otherwise.
+
+    Positions of operations that read more in each turn count from the last operand: that is what this turn has added.
+    """
     forward = any(node.phase == "forward" for node in turn)
     for number, node in enumerate(turn):
         for position, value in enumerate(node.inputs if node.phase == "forward" or not forward else ()):
-            yield (number, position), value
+            yield (number, position - len(node.inputs) if number in growing else position), value
 
 
 def _made(turn: Turn) -> Mapping[int, Place]:
