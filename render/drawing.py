@@ -43,7 +43,7 @@ class Drawing:
         page: The page that the picture is to be as large as; None for one as large as the picture needs.
         headed: Whether the title stands in the picture; a deck has a place of its own for it.
         told: What came up while the picture was made.
-        said: What came up while a deck was made of it, for whoever makes it.
+        said: What was done to fit it to a page, or came up while a deck was made of it, for whoever makes it.
     """
 
     graph: Graph
@@ -82,8 +82,7 @@ class Drawing:
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader should know: what was closed or left out, how to see it, what came up while placing it."""
-        fitted = self.view.meta.get("fitted")
-        return tuple(dict.fromkeys((*self.captions, *((str(fitted),) if fitted else ()), *self.said)))
+        return tuple(dict.fromkeys((*self.captions, *self.said)))
 
     @property
     def captions(self) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
+from render import text
 from render.compose import choose_style
 from render.drawing import Drawing
 from render.errors import RenderError
@@ -18,6 +19,7 @@ from render.options import DIRECTIONS
 from render.page import Target, smallest
 from render.scene import Direction, Scene
 from render.views.auto import MAX_BOXES, auto, closings, count_boxes, opened
+from render.views.bundle import bundled, joined
 from render.views.closing import close
 from render.views.fold import alike_once
 from render.views.levels import select
@@ -35,12 +37,21 @@ _BREAK: Final = 0.12  # of the size of text is what a break counts for
 _HIGH: Final = 0.25  # power of the height that counts, where a page is as high as the figure needs
 _RANK_GAP, _BOX_GAP = 24.0, 16.0  # free beside a box, along and across the flow: less than layout ever leaves
 _LEAST: Final = 40.0  # sides of the smallest box there is, with some of the room around it
-_ITEMS: Final = {  # what is left out one after the other, and what it is called
+_ITEMS: Final = {  # what is left out, and what it is called
     "counts": "numbers of parameters and operations",
     "constants": "constants",
+    "results": "names of results",
     "shapes": "shapes",
     "gradients": "gradients",
 }
+_TRIMS: Final = (  # one after the other; of shapes and names first the one, then the other
+    ("counts",),
+    ("counts", "constants"),
+    ("counts", "constants", "results"),
+    ("counts", "constants", "shapes"),
+    ("counts", "constants", "results", "shapes"),
+    tuple(_ITEMS),
+)
 _FULL: Final = 0.6  # of a page is covered by boxes at most; the rest is what the arrows need
 
 
@@ -53,16 +64,25 @@ def fitted(drawing: Drawing, *targets: Target) -> Drawing:
 
     Returns:
         A drawing whose scene has exactly the page's size, in pixels of 1/96 inch, and no text below the least size.
-        What was folded, closed or left out for that is one sentence in its `notes`.
+        What was folded, closed or left out for that is one sentence in its `notes`, which is not in the picture.
 
     Raises:
         RenderError: None fits; the message says what the user can do.
     """
+    largest = max(targets, key=_most)
     smaller = drawing
-    for smaller in _ladder(drawing, max(targets, key=_most)):
-        for target in targets:
-            found = best(smaller, target)
+    for view in _views(drawing):
+        smaller = replace(drawing, drawn=view)
+        if len(view.nodes) > _most(largest):
+            continue
+        ways = list(_trimmed(smaller))
+        smaller = ways[-1][0]
+        if not any(best(smaller, target) for target in targets):  # with the least detail it fits if in any way
+            continue
+        for way, made_small in ways:
+            found = next(filter(None, (best(way, target) for target in targets)), None)
             if found is not None:
+                found.said.extend(_told(found, made_small, len(_whole(drawing).nodes)))
                 return found
     raise RenderError(_refusal(drawing, smaller, targets))
 
@@ -125,17 +145,6 @@ def _turned(drawing: Drawing, target: Target) -> list[Drawing]:
     ]
 
 
-def _ladder(drawing: Drawing, target: Target) -> Iterator[Drawing]:
-    """What can be drawn of the graph, from the most detail to the least, but for what has too many operations."""
-    for view in _views(drawing):
-        smaller = replace(drawing, drawn=view)
-        if len(view.nodes) <= _most(target):
-            ways = list(_trimmed(smaller))
-            yield from ways if _turned(ways[-1], target) else ()  # in the one with the least detail it fits if in any
-    if len(view.nodes) > _most(target):
-        yield smaller
-
-
 def _most(target: Target) -> float:
     """How many operations can be drawn on a page, were they all as small as one can be."""
     width, height = (side / target.scale for side in target.room)
@@ -155,7 +164,7 @@ def _views(drawing: Drawing) -> Iterator[Graph]:
     if once is not whole:
         yield once
     items = drawing.options.items("data")
-    made = opened(drawing.graph if "backward" in items else forward(drawing.graph))
+    made = bundled(opened(drawing.graph if "backward" in items else forward(drawing.graph)))
     for closed in closings(made, _counts(count_boxes(made)), count_boxes(whole)):
         yield closed if "views" in items else skip(closed)
     looped = _loops_closed(once)
@@ -201,34 +210,40 @@ def _whole(drawing: Drawing) -> Graph:
     return select(drawing.graph, level="function", items=drawing.options.items("data"))
 
 
-def _trimmed(drawing: Drawing) -> Iterator[Drawing]:
+def _trimmed(drawing: Drawing) -> Iterator[tuple[Drawing, Sequence[str]]]:
     """A drawing whole, then with one thing after another left out: forms of a tensor, tensors, shapes, gradients."""
-    yield _noted(drawing, ())
-    options = drawing.options
-    ways: list[tuple[Drawing, tuple[str, ...]]] = [(drawing, ())]
-    bare = skip(drawing.view)
-    if "views" not in options.show and len(bare.nodes) < len(drawing.view.nodes):
-        ways.append((replace(drawing, drawn=bare), ("what only shows a tensor in another form is left out",)))
-        yield _noted(*ways[-1])
-    if options.style is None and choose_style(drawing.view, options) == "data":
-        options = replace(options, style="operations")
-        ways = [(replace(way, options=options), (*told, "tensors are not drawn as boxes")) for way, told in ways]
-        for way, told in ways:
-            yield _noted(way, told)
-    way, told = ways[-1]
-    for item, words in _ITEMS.items():
-        if item not in options.show and item not in options.hide:
-            options, told = replace(options, hide=(*options.hide, item)), (*told, f"{words} are left out")
-            yield _noted(replace(way, options=options), told)
+    closed = [str(note).partition(" to draw ")[0].partition("; --")[0] for note in drawing.view.meta.get("notes", ())]
+    plain = replace(drawing, drawn=replace(drawing.view, meta={**drawing.view.meta, "notes": ()}))
+    ways: list[tuple[Drawing, tuple[str, ...]]] = [(plain, ())]
+    bare = skip(plain.view)
+    if "views" not in drawing.options.show and len(bare.nodes) < len(plain.view.nodes):
+        ways.append((replace(plain, drawn=bare), ("what only shows a tensor in another form",)))
+    if drawing.options.style is None and _style(drawing) == "data":
+        options = replace(drawing.options, style="operations")
+        ways += [(replace(way, options=options), (*left_out, "boxes of tensors")) for way, left_out in ways]
+    way, left_out = ways[-1]
+    free = [item for item in _ITEMS if item not in way.options.show and item not in way.options.hide]
+    for trim in dict.fromkeys(tuple(item for item in trim if item in free) for trim in _TRIMS):
+        hidden = replace(way, options=replace(way.options, hide=(*way.options.hide, *trim)))
+        ways += [(hidden, (*left_out, *(_ITEMS[item] for item in trim)))] if trim else []
+    way, left_out = ways[-1]
+    lean = joined(way.view)
+    if lean is not way.view and {"results", "shapes"} <= {*way.options.hide} and _style(way) == "operations":
+        ways.append((replace(way, drawn=lean), (*left_out, "second arrows between the same two boxes")))
+    for way, left_out in ways:
+        yield way, (*closed, *([f"left out: {', '.join(left_out)}"] if left_out else []))
 
 
-def _noted(drawing: Drawing, left_out: Sequence[str]) -> Drawing:
-    """The drawing with one sentence on all that was done to make it small, which is not written into the picture."""
-    before = [str(note).partition("; --")[0] for note in drawing.view.meta.get("notes", ())]
-    words = "; ".join((*before, *left_out))
-    told = f"to fit: {words}; --split draws all of it" if words else ""
-    meta = {**drawing.view.meta, "notes": (), "fitted": told}
-    return replace(drawing, drawn=replace(drawing.view, meta=meta))
+def _style(drawing: Drawing) -> str:
+    return choose_style(drawing.view, drawing.options)
+
+
+def _told(drawing: Drawing, made_small: Sequence[str], operations: int) -> Iterator[str]:
+    """One sentence on all that was done to make it small, and how many boxes there are for how many operations."""
+    if made_small:
+        boxes = sum(box.kind not in ("group", "tag") for box in drawing.scene.boxes)
+        seen = f"{text.count(boxes)} boxes for {text.count(operations)} operations"
+        yield f"to fit: {'; '.join(made_small)}; {seen}; --split draws all of it"
 
 
 def _refusal(drawing: Drawing, smallest_one: Drawing, targets: Sequence[Target]) -> str:

@@ -41,9 +41,9 @@ ITEMS: Final[dict[str, str]] = {
     "views": "operations that only show a tensor in another form (t, view, [])",
 }
 # What no user asks for by name: `numbers`, a scalar's own value; `norms`, the norm of a gradient in words; `counts`, of
-# parameters and operations.
-_ALWAYS: Final = frozenset({"shapes", "names", "constants", "views", "numbers", "norms", "counts"})
-_BELOW: Final = {"values": "numbers", "gradients": "norms"}  # who hides the one, hides the other
+# parameters and operations; `results`, the names of results on arrows.
+_ALWAYS: Final = frozenset({"shapes", "names", "constants", "views", "numbers", "norms", "counts", "results"})
+_BELOW: Final = {"values": "numbers", "gradients": "norms", "names": "results"}  # who hides the one, hides the other
 _PAGE: Final = 2_000  # characters of a title or caption
 DEFAULT_ITEMS: Final[dict[Style, frozenset[str]]] = {
     "data": _ALWAYS | {"gradients", "params"},

@@ -99,7 +99,27 @@ def test_modules_are_closed_until_it_fits_and_one_sentence_says_so() -> None:
     drawing = fitted(draw(model(14)), SLIDE)
     (note,) = drawing.notes
     assert note.startswith("to fit: closed ")
-    assert "modules to draw" in note
+    boxes = sum(box.kind != "group" for box in drawing.scene.boxes)
+    assert f"; {boxes} boxes for 42 operations; --split draws all of it" in note
+    assert boxes > 30
+
+
+def test_names_of_results_are_left_out_before_all_of_a_module_is_closed() -> None:
+    s = Sketch()
+    value = s.value("images", (8, 16), kind="input")
+    root = s.scope("", "module", "Net")
+    for number in range(9):
+        layer = s.scope(f"part{number}", "module", f"Part{number}", parent=root)
+        for op in ("exp", ("tanh", "sin")[number % 2]):
+            made = s.value(f"hidden_states_{number}", (8, 16 + number))
+            s.call(op, [value], [made], parent=layer)
+            value = made
+    drawing = fitted(draw(s.graph("Net", outputs=[value])), Target(10, 4, 12))
+    assert "left out: " in drawing.notes[0]
+    assert "names of results" in drawing.notes[0]
+    shown = [edge.label.text for edge in drawing.scene.edges if edge.label is not None]
+    assert not any("hidden" in words for words in shown)
+    assert "images" in {line[0].text for box in drawing.scene.boxes for line in box.lines}
 
 
 def test_modules_are_closed_little_by_little() -> None:
@@ -198,8 +218,8 @@ def test_what_the_user_chose_stays() -> None:
     options: dict[str, Any] = {"level": "function", "direction": "TB", "style": "operations"}
     drawing = fitted(draw(chain(3), **options), Target(8, 20, 7))
     assert (drawing.scene.direction, drawing.options.style) == ("TB", "operations")
-    with pytest.raises(RenderError, match=r"does not fit 4 × 1.5 in with text from 7 pt: .* 12 boxes; add --split"):
-        fitted(draw(chain(10), **options), Target(4, 1.5, 7))
+    with pytest.raises(RenderError, match=r"does not fit 4 × 1.5 in with text from 7 pt: .* 22 boxes; add --split"):
+        fitted(draw(chain(20), **options), Target(4, 1.5, 7))
 
 
 def test_counts_alone_refuse_what_is_far_too_large() -> None:

@@ -127,7 +127,7 @@ class TensorWords(Words):
 
         A tensor without a name that is as the one it was made from is not worth a word.
         """
-        name = self.names.get(value.id) if "names" in self.items else None
+        name = self.names.get(value.id) if "results" in self.items else None
         producer = self.graph.producer.get(value.id)
         source = self._value(producer.inputs[0]) if producer is not None and producer.inputs else None
         if name is None and source is not None and self.facts(source) == self.facts(value):

@@ -10,11 +10,12 @@ from typing import Final
 from render import text
 from render.errors import check_count
 from render.views import register
+from render.views.bundle import is_run, unbundled
 from render.views.closing import close
 from render.views.collapse import collapse
 from render.views.fold import alike_once
 from render.views.fold import told as fold_told
-from render.views.merging import alike, turns
+from render.views.merging import alike, copies, turns
 from render.views.prune import prune, prune_but_factories
 from render.views.roll import roll
 from render.views.roll import told as roll_told
@@ -23,6 +24,7 @@ from tracer.graph import Graph, Scope
 
 MAX_BOXES: Final = 40  # more do not read in one figure
 MAX_SHOWN: Final = 120  # of which each has a colour to compare with the others
+_FAR_SMALLER: Final = 8  # so many times; such a module stays closed where a larger one beside it does
 
 
 @register("auto", help_text="the most detail that still reads: modules are opened until the budget is used", level=True)
@@ -79,15 +81,22 @@ def closings(graph: Graph, budgets: Iterable[int], before: int) -> Iterator[Grap
         if chosen in seen:
             continue
         seen.add(chosen)
-        closing = _closing_scopes(graph, chosen)
-        number = len({scope.id for scope in closing.values()})
-        closed = prune(close(graph, closing))
-        if number and count_boxes(closed) < least:
+        shown = unbundled(graph, chosen)
+        closing = _closing_scopes(shown, chosen)
+        closed = prune(close(shown, closing))
+        if closing and count_boxes(closed) < least:
             least = count_boxes(closed)
-            modules = f"{text.count(number)} module{'' if number == 1 else 's'}"
             drawn = f"to draw {text.count(least)} boxes instead of {text.count(before)}"
             more = f"--level function opens all, --view auto:boxes={2 * boxes} more"
-            yield note(_told(closed), f"closed {modules} {drawn}; {more}")
+            yield note(_told(closed), f"closed {_number(closing.values())} {drawn}; {more}")
+
+
+def _number(closed: Iterable[Scope]) -> str:
+    """How many modules are closed, and how many runs of operations are one box."""
+    found = list({scope.id: is_run(scope) for scope in closed}.values())
+    counts = ((found.count(False), "module"), (found.count(True), "run"))
+    words = [f"{text.count(count)} {word}{'' if count == 1 else 's'}" for count, word in counts if count]
+    return " and ".join(words) + (" of operations" if any(found) else "")
 
 
 def count_boxes(graph: Graph) -> int:
@@ -108,17 +117,23 @@ class _Tree:
     Attributes:
         units: By module id (None: outside of all), how many operations and modules lie in it.
         modules: The modules among them.
+        bundles: And the runs of operations that can be drawn as one (`render/views/bundle.py`).
+        weights: By scope id, how many operations ran in it, at any depth.
     """
 
     units: dict[int | None, int] = field(default_factory=dict)
     modules: dict[int | None, list[Scope]] = field(default_factory=dict)
+    bundles: dict[int | None, list[Scope]] = field(default_factory=dict)
+    weights: dict[int, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, graph: Graph) -> _Tree:
         """The tree of a graph; modules in which nothing ran are not in it."""
         tree, seen = cls(), set[int]()
-        around = _innermost_modules(graph)
+        around, ran = _innermost_modules(graph), copies(graph, weights=False)
         for node in graph.nodes:
+            if node.scope is not None:
+                tree.weights[node.scope] = tree.weights.get(node.scope, 0) + ran[node.scope]
             module = around[node.scope]
             home = None if module is None else module.id
             tree.units[home] = tree.units.get(home, 0) + 1
@@ -127,8 +142,12 @@ class _Tree:
                 above = around[module.parent]
                 home = None if above is None else above.id
                 tree.units[home] = tree.units.get(home, 0) + 1
-                tree.modules.setdefault(home, []).append(module)
+                inside = tree.bundles if is_run(module) else tree.modules
+                inside.setdefault(home, []).append(module)
                 module = above
+        for scope in reversed(graph.scopes):
+            if scope.parent is not None:
+                tree.weights[scope.parent] = tree.weights.get(scope.parent, 0) + tree.weights.get(scope.id, 0)
         return tree
 
 
@@ -141,20 +160,38 @@ def _innermost_modules(graph: Graph) -> Mapping[int | None, Scope | None]:
 
 
 def _opened(tree: _Tree, budget: int) -> set[int]:
-    """Ids of the modules that can be opened within the budget."""
+    """Ids of the modules that can be opened within the budget: outer ones first, of those inside one the largest.
+
+    What is far smaller than another that stays closed stays closed, too, lest a side issue take the page. Runs of
+    operations are drawn one by one where there is room for them in the end.
+    """
     opened: set[int] = set()
-    left = budget - tree.units.get(None, 0)
-    queue = deque(_alike(tree.modules.get(None, [])))
+    left, refused = budget - tree.units.get(None, 0), 0
+    queue = deque(_classes(tree, tree.modules.get(None, [])))
     while queue:
         group = queue.popleft()
         for chosen in (group, group[:1]):
-            cost = sum(tree.units.get(module.id, 0) - 1 for module in chosen)
-            if cost <= left:
+            cost = sum(tree.units[module.id] - 1 for module in chosen)
+            if cost <= left and (cost == 0 or _FAR_SMALLER * tree.weights[group[0].id] >= refused):
                 left -= cost
                 opened.update(module.id for module in chosen)
-                queue.extend(_alike([child for module in chosen for child in tree.modules.get(module.id, [])]))
+                queue.extend(_classes(tree, (child for module in chosen for child in tree.modules.get(module.id, []))))
                 break
+        else:
+            refused = max(refused, tree.weights[group[0].id])
+    for bundle in [each for home, inside in tree.bundles.items() if home in opened for each in inside]:
+        if tree.units[bundle.id] - 1 <= left:
+            left -= tree.units[bundle.id] - 1
+            opened.add(bundle.id)
     return _without_wrappers(tree, opened)
+
+
+def _classes(tree: _Tree, modules: Iterable[Scope]) -> list[list[Scope]]:
+    """Modules by class, the class first of which one is largest."""
+    classes: dict[str, list[Scope]] = {}
+    for module in modules:
+        classes.setdefault(module.type, []).append(module)
+    return sorted(classes.values(), key=lambda group: -tree.weights[group[0].id])
 
 
 def _without_wrappers(tree: _Tree, opened: set[int]) -> set[int]:
@@ -167,14 +204,6 @@ def _without_wrappers(tree: _Tree, opened: set[int]) -> set[int]:
         if tree.units.get(module) == len(inside) == 1 and inside[0].id not in opened and turns(inside[0]) == 1:
             opened.remove(module)
     return opened
-
-
-def _alike(modules: list[Scope]) -> list[list[Scope]]:
-    """Modules by class, in the order in which the classes appear."""
-    groups: dict[str, list[Scope]] = {}
-    for module in modules:
-        groups.setdefault(module.type, []).append(module)
-    return list(groups.values())
 
 
 def _closing_scopes(graph: Graph, opened: frozenset[int]) -> Mapping[int, Scope]:
