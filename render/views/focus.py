@@ -41,7 +41,8 @@ def focus(
     Args:
         graph: Any graph.
         around: Keep what is near this tensor, module or function.
-        hops: How many operations away is near, 2 around something: 1 is what made a tensor and what reads it.
+        hops: How many operations away is near (1: what made a tensor and what reads it); around something 2 unless you
+            say, from start or end any number.
         start: Keep what depends on this.
         end: Keep what this depends on.
 
