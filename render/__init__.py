@@ -11,6 +11,7 @@ from typing import Any
 
 from render import options as _options
 from render.drawing import Drawing as Drawing
+from render.embedding import words
 from render.errors import RenderError as RenderError
 from render.scene import Scene as Scene
 from tracer.graph import Graph
@@ -49,7 +50,8 @@ def figures(graph: Graph, **options: Any) -> tuple[Drawing, ...]:
         RenderError: As for `draw`, or it would take too many.
     """
     common = {name: options.pop(name) for name in _options.OPTIONS if name in options}
-    drawing = Drawing(graph, _options.checked(**common), options)
+    chosen = {name: given for name, given in common.items() if given is not None}
+    drawing = Drawing(graph, _options.checked(**{**words(graph), **chosen}), options)
     targets = drawing.options.targets
     if not targets:
         return (drawing,)

@@ -4,14 +4,31 @@ from __future__ import annotations
 
 import base64
 import zlib
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from render.drawing import Drawing
     from tracer.graph import Graph, Scope
 
 NAMESPACE: Final = "urn:graphtrace"
+_WORDS: Final = ("title", "caption")  # what was written about the graph and not how to draw it
+
+
+def titled(drawing: Drawing) -> Graph:
+    """The graph of a drawing with the title and the caption that it was drawn with, in `meta["words"]`."""
+    words = {name: getattr(drawing.options, name) for name in _WORDS if getattr(drawing.options, name)}
+    meta = {name: each for name, each in drawing.graph.meta.items() if name != "words"}
+    return replace(drawing.graph, meta={**meta, "words": words} if words else meta)
+
+
+def words(graph: Graph) -> dict[str, str]:
+    """The title and the caption that a graph was drawn with; the file it was in may come from anywhere."""
+    found = graph.meta.get("words")
+    known = found if isinstance(found, Mapping) else {}
+    return {name: known[name] for name in _WORDS if isinstance(known.get(name), str)}
 
 
 def metadata(graph: Graph) -> str:

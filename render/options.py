@@ -223,8 +223,8 @@ class Options:
         "Draw what does not fit as several figures, OUT-1, OUT-2, ..., instead of folding it.",
         kind=bool,
     )
-    title: str = _option("", _sentence("title"), "TEXT", "Stands above the picture, and names the document.")
-    caption: str = _option("", _sentence("caption"), "TEXT", "Stands below the picture.")
+    title: str = _option(None, _sentence("title"), "TEXT", "Stands above the picture, and names the document.")
+    caption: str = _option(None, _sentence("caption"), "TEXT", "Stands below the picture.")
     color_by: Quantity | None = _option(
         None,
         _quantity,

@@ -60,6 +60,25 @@ def test_the_command_draws_a_picture_again_without_torch(tmp_path: Path) -> None
     assert (tmp_path / "fig3.svg").read_text(encoding="utf-8") == svg(rnn_cell(), embed=False)
 
 
+def test_title_and_caption_are_kept_unless_they_are_given_anew(tmp_path: Path) -> None:
+    path = render.save(rnn_cell(), tmp_path / "fig.svg", title="The <cell>", caption="One step.")
+    kept = tracer.load(path)
+    assert svg(kept, theme="dark") == svg(
+        without_folders(rnn_cell()), theme="dark", title="The <cell>", caption="One step."
+    )
+    again = render.draw(tracer.load(render.save(kept, tmp_path / "again.svg", title="Another", caption="")))
+    assert (again.options.title, again.options.caption) == ("Another", "")
+    command = graphtrace("render", "fig.svg", "-o", "fig2.svg", "--theme", "dark", cwd=tmp_path)
+    assert command.returncode == 0
+    assert (tmp_path / "fig2.svg").read_text(encoding="utf-8") == svg(kept, theme="dark")
+
+
+@pytest.mark.parametrize("wrong", ["title", ["title"], {"title": 3, "caption": None, "theme": "dark"}])
+def test_words_that_are_none_are_no_title(wrong: object) -> None:
+    graph = replace(square(), meta={"words": wrong})
+    assert svg(graph, embed=False) == svg(replace(square(), meta={}), embed=False)
+
+
 def test_the_command_does_not_write_over_the_picture_unasked(tmp_path: Path) -> None:
     path = render.save(square(), tmp_path / "fig.svg")
     before = path.read_bytes()

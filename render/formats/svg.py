@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from render import text
 from render.animation import Animation, captioned, checked_pace
-from render.embedding import metadata
+from render.embedding import metadata, titled
 from render.formats import register
 from render.layout.outline import corner_radius
 from render.page import INCH
@@ -54,7 +54,7 @@ def write(
         pace: Seconds a step takes.
         telling: How it is told.
     """
-    carried = metadata(drawing.graph) if embed else ""
+    carried = metadata(titled(drawing)) if embed else ""
     if not animate:
         scene = replace(drawing.scene, background="") if transparent else drawing.scene
         return spell(scene, told=_told(drawing), carried=carried, inches=drawing.page is not None)
