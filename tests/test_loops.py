@@ -378,6 +378,20 @@ def _read(scene: Scene) -> set[str]:
     return {edge.tail for edge in scene.edges}
 
 
+def test_weights_stand_once_in_a_gutter_beside_the_turns(tmp_path: Path) -> None:
+    recording, _ = run(tmp_path, RNN)
+    for direction in ("LR", "TB"):
+        scene = draw(recording.graphs[0], view="time", style="data", direction=direction).scene
+        across = direction == "LR"
+        turns_end = max(
+            box.y + box.height if across else box.x + box.width for box in scene.boxes if box.column is not None
+        )
+        weights = [box for box in scene.boxes if box.kind == "tensor" and box.lines[0][0].text == "W"]
+        assert len(weights) == 2
+        assert all((box.y if across else box.x) > turns_end for box in weights)
+        assert len({box.y if across else box.x for box in weights}) == 1  # one row, or one column
+
+
 LEARNING = {"rnn": RNN, "cell": CELL, "lstm": LSTM, "gru": GRU}
 
 

@@ -36,16 +36,22 @@ def pack(plates: Sequence[Plate], *, across: bool, gap: float) -> Plate:
 
 
 def _shelves(sizes: Sequence[Point], gap: float) -> list[Point]:
-    """Corners of rectangles in rows."""
+    """Corners of rectangles in rows; beside a high one low ones stand below each other."""
     area = sum((width + gap) * (height + gap) for width, height in sizes)
     most = max(max((width for width, _ in sizes), default=0.0), (SHAPE * area) ** 0.5)
     corners: list[Point] = []
-    x = y = row = 0.0
+    x = y = row = 0.0  # of the row: where the next one starts, its top and its height
+    left = low = wide = 0.0  # of the pile of those below each other: its left side, its end and its width
     for width, height in sizes:
-        if x and x + width > most:
-            x, y, row = 0.0, y + row + gap, 0.0
-        corners.append((x, y))
-        x, row = x + width + gap, max(row, height)
+        if corners and low + gap + height <= row and left + width <= max(most, left + wide):
+            corners.append((left, y + low + gap))
+            low, wide = low + gap + height, max(wide, width)
+        else:
+            if x and x + width > most:
+                x, y, row = 0.0, y + row + gap, 0.0
+            corners.append((x, y))
+            left, low, wide, row = x, height, width, max(row, height)
+        x = left + wide + gap
     return corners
 
 
