@@ -261,3 +261,21 @@ def test_the_legend_explains_the_words_of_autograd_where_they_are_used() -> None
     assert any(words.startswith("MmBackward0 sends gradients back through mm") for words in said["autograd"])
     assert "∂f gradient through f" in said["backward"]
     assert not any("Grad" in words or "Backward0" in words for words in said["backward"] | said["prune"])
+
+
+def test_gradients_that_meet_are_passed_on_as_one() -> None:
+    layers = [torch.nn.Linear(4, 4) for _ in range(4)]
+    h = torch.ones(2, 4)
+    with tracer.record() as recording:
+        for layer in layers:
+            h = h + torch.relu(layer(h))
+        h.sum().backward()
+    graph = draw(recording.graphs[0], view="backward").view
+    sent = [
+        (graph.producer[value].id, node.id)
+        for node in graph.nodes
+        for value in node.inputs
+        if value in graph.producer and node.phase == graph.producer[value].phase == "backward"
+    ]
+    assert len(sent) == len(set(sent)) < 5 * len(layers)
+    assert detours(graph) == []

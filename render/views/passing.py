@@ -18,8 +18,8 @@ def passed_on(graph: Graph, opposite: Sequence[Node], seed: Node | None) -> tupl
     """The backward operations, with one opposite each forward operation that a gradient passed unchanged.
 
     Backward hands the gradient of a sum to both its operands without running anything, so that the operation before it
-    seems to read the gradient from far behind. Here it reads what the derivative of the sum passes on: a new value, of
-    which there is one for each gradient and each operation on its way.
+    seems to read the gradient from far behind. Here it reads what the derivative of the sum passes on: a new value, one
+    for each operation, for gradients that meet there are summed.
 
     Args:
         graph: The whole graph, with the operations of backward as they ran.
@@ -45,7 +45,8 @@ class _Ways:
         graph: The whole graph.
         opposite: As they ran.
         seed: What made the gradient of the loss.
-        passed: By forward operation and gradient, the value that is passed on.
+        passed: By forward operation, the value that is passed on: the sum of all that arrive.
+        arrived: Forward operations, each with a gradient that its derivative reads or that was passed to it.
         read: By forward operation, what its derivative reads, where that changes.
         made: By forward operation, what its derivative passes on.
         values: The new values.
@@ -54,7 +55,8 @@ class _Ways:
     graph: Graph
     opposite: Sequence[Node]
     seed: Node | None
-    passed: dict[tuple[int, int], int] = field(default_factory=dict)
+    passed: dict[int, int] = field(default_factory=dict)
+    arrived: set[tuple[int, int]] = field(default_factory=set)
     read: dict[int, dict[int, None]] = field(default_factory=dict)
     made: dict[int, list[int]] = field(default_factory=dict)
     values: list[Value] = field(default_factory=list)
@@ -109,12 +111,13 @@ class _Ways:
 
     def _pass(self, forward: Node, gradient: int, arriving: int) -> int:
         """What the derivative of an operation makes of a gradient that it passes on, as it arrives there."""
-        key = (forward.id, gradient)
-        if key not in self.passed:
-            self.passed[key] = self._new(self._value(arriving))
+        if forward.id not in self.passed:
+            self.passed[forward.id] = self._new(self._value(arriving))
+            self.made.setdefault(forward.id, []).append(self.passed[forward.id])
+        if (forward.id, gradient) not in self.arrived:
+            self.arrived.add((forward.id, gradient))
             self.read.setdefault(forward.id, {})[arriving] = None
-            self.made.setdefault(forward.id, []).append(self.passed[key])
-        return self.passed[key]
+        return self.passed[forward.id]
 
     def _new(self, like: Value) -> int:
         """The id of a new value, without a name, that is like another."""
@@ -138,7 +141,7 @@ class _Ways:
             passing = (each for each in self._readers(reached) if each.id not in before and self._may_pass(each))
             for each in islice(passing, MAX_CLIMBED):
                 before[each.id] = reached
-                if not ends.isdisjoint(each.outputs) or (each.id, gradient) in self.passed:
+                if not ends.isdisjoint(each.outputs) or (each.id, gradient) in self.arrived:
                     return self._back(each, before, start)
                 climbing.append(each)
         return ()
