@@ -120,7 +120,11 @@ def read_once(tensor: torch.Tensor) -> None:
 
 
 def five_looks(tensor: torch.Tensor) -> None:
-    """What statistics are made of: sum, sum of squares, least, greatest, zeros."""
+    """What statistics are made of: sum, sum of squares, least, greatest, zeros.
+
+    `torch.aminmax`, `torch.count_nonzero`, `torch.var_mean` and numpy's sums, which do more in one pass or seem
+    simpler, take two to two hundred times as long as these.
+    """
     if tensor.numel() > SMALL and tensor.is_floating_point():
         row = tensor.detach().reshape(-1)
         for piece in torch.split(row, _PIECE) if len(row) > len(_MARKS) else (row,):
