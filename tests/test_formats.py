@@ -398,3 +398,14 @@ def test_a_still_picture_has_its_legend_in_the_language_that_was_asked_for() -> 
     assert words("ru")("norm") in str(render.render(rnn_cell(), "svg", lang="ru"))
     assert words("ru")("norm") in str(render.render(rnn_cell(), "html", lang="ru", animate=False))
     assert words("en")("norm") in str(render.render(rnn_cell(), "svg"))
+    assert render.render(rnn_cell(), "png", lang="ru", scale=1.0) != render.render(rnn_cell(), "png", scale=1.0)
+
+
+@pytest.mark.parametrize("name", ["svg", "png", "pdf", "tikz", "dot", "mermaid", "scene"])
+def test_every_picture_can_have_its_words_in_another_language(name: str) -> None:
+    closed = render.draw(residual_net(), level="module", depth=1)
+    english, russian = (closed.render(name, lang=lang) for lang in ("en", "ru"))
+    assert english == closed.render(name)
+    assert russian != english
+    with pytest.raises(render.RenderError, match="unknown language: 'xx'"):
+        closed.render(name, lang="xx")

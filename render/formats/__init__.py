@@ -19,9 +19,12 @@ from typing import Any, Final, TypeVar
 
 from render.errors import RenderError, wrong_choice
 from render.options import OPTIONS
+from render.words import words
 
 Write = Callable[..., "str | bytes"]
 _Write = TypeVar("_Write", bound=Write)
+_LANG: Final = inspect.Parameter("lang", inspect.Parameter.KEYWORD_ONLY, default="en", annotation="str")
+_SAID: Final = "Language of the words that are not the author's: en or ru."
 _KINDS: Final[Mapping[str, type]] = {each.__name__: each for each in (bool, int, float, str)}
 
 
@@ -37,6 +40,7 @@ class Format:
         help: One line on what it is for.
         write: Takes a Drawing and the format's own options, gives the file's content.
         deck: Whether it writes all `parts` of a Drawing, one after the other.
+        worded: Whether it has words of ours that can be in another language, though it tells no steps.
     """
 
     name: str
@@ -46,12 +50,14 @@ class Format:
     help: str
     write: Write
     deck: bool = False
+    worded: bool = False
 
     @property
     def options(self) -> Mapping[str, inspect.Parameter]:
         """The format's own options: the keyword-only arguments of `write`, and the fields of those that are records."""
         found = {name: each for name, each in self._arguments.items() if not is_dataclass(each.default)}
-        return {**found, **{name: each for group in self._groups.values() for name, each in _fields(group).items()}}
+        grouped = {name: each for group in self._groups.values() for name, each in _fields(group).items()}
+        return {**found, **grouped, **({"lang": _LANG} if self.worded else {})}
 
     @property
     def _arguments(self) -> Mapping[str, inspect.Parameter]:
@@ -71,7 +77,7 @@ class Format:
             given: Some of `options`, checked.
         """
         if "lang" in given and not self.tells(given) and given["lang"] != drawing.lang:
-            drawing = replace(drawing, lang=given["lang"])  # of its legend
+            drawing = replace(drawing, lang=words(given["lang"]).lang)  # of its legend
         own = {name: value for name, value in given.items() if name in self._arguments}
         groups = {
             name: replace(group, **{field: given[field] for field in _fields(group) if field in given})
@@ -85,7 +91,7 @@ class Format:
         for line in (inspect.getdoc(owner) or "").splitlines():
             if line.strip().startswith(f"{option}: "):
                 return line.partition(": ")[2]
-        return ""
+        return _SAID if option == "lang" else ""
 
     @property
     def is_deck(self) -> bool:
@@ -130,12 +136,19 @@ _FOUND: dict[str, Format] = {}
 
 
 def register(
-    name: str, *, suffixes: tuple[str, ...], mime: str, help_text: str, binary: bool = False, deck: bool = False
+    name: str,
+    *,
+    suffixes: tuple[str, ...],
+    mime: str,
+    help_text: str,
+    binary: bool = False,
+    deck: bool = False,
+    worded: bool = False,
 ) -> Callable[[_Write], _Write]:
     """Decorates a function as the writer of a format (arguments as in `Format`)."""
 
     def add(write: _Write) -> _Write:
-        _FOUND[name] = Format(name, suffixes, mime, binary, help_text, write, deck)
+        _FOUND[name] = Format(name, suffixes, mime, binary, help_text, write, deck, worded)
         return write
 
     return add

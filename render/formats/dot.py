@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 _WIDE: Final = 520.0  # of a line of words, in pixels
 
 
-@register("dot", suffixes=(".dot", ".gv"), mime="text/vnd.graphviz", help_text="text for Graphviz and its relatives")
+@register(
+    "dot",
+    suffixes=(".dot", ".gv"),
+    mime="text/vnd.graphviz",
+    help_text="text for Graphviz and its relatives",
+    worded=True,
+)
 def write(drawing: Drawing) -> str:
     """The picture as a DOT digraph; Graphviz decides where things go."""
     import graphviz

@@ -21,7 +21,13 @@ _ROOM_FOR_TITLES: Final = '%%{init: {"flowchart": {"subGraphTitleMargin": {"top"
 _HARMLESS: Final = frozenset(" _.,·×−+÷→…|=/")  # besides letters and digits; all else is spelled by its number
 
 
-@register("mermaid", suffixes=(".mmd", ".mermaid"), mime="text/vnd.mermaid", help_text="flowchart for GitHub and notes")
+@register(
+    "mermaid",
+    suffixes=(".mmd", ".mermaid"),
+    mime="text/vnd.mermaid",
+    help_text="flowchart for GitHub and notes",
+    worded=True,
+)
 def write(drawing: Drawing) -> str:
     """The picture as a flowchart; Mermaid decides where things go.
 

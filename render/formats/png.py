@@ -27,7 +27,12 @@ _DPI: Final = 96.0  # what a CSS pixel is; resvg's own default of 0 makes it ref
 
 
 @register(
-    "png", suffixes=(".png",), mime="image/png", help_text="pixels, for where vector pictures do not go", binary=True
+    "png",
+    suffixes=(".png",),
+    mime="image/png",
+    help_text="pixels, for where vector pictures do not go",
+    binary=True,
+    worded=True,
 )
 def write(
     drawing: Drawing, *, scale: float | None = None, dpi: float | None = None, transparent: bool = False

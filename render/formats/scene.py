@@ -20,6 +20,7 @@ _STEPS: Final = 12  # straight pieces that stand for one curved one
     suffixes=(".scene.json",),
     mime="application/json",
     help_text="boxes and routed arrows with coordinates, to draw or to check elsewhere",
+    worded=True,
 )
 def write(drawing: Drawing) -> str:
     """The placed scene, in pixels of 1/96 inch from the top left; curves are sampled to points."""
