@@ -6,12 +6,13 @@ Two styles. In `data` tensors are boxes and operations ovals between them, as on
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Final
 
 from render import sizing, text, tooltips
+from render.describing import described
 from render.dims import Dims
 from render.direction import direction_of
 from render.families import family, is_view
@@ -55,7 +56,7 @@ def compose(graph: Graph, options: Options, dims: Dims, lang: str = "en") -> tup
     direction = options.direction or across or options.theme.direction or direction_of(boxes, edges)
     scene = Scene(
         name=options.title or text.clean(graph.name),
-        description=_description(graph, options.caption),
+        description=described(graph, options.caption),
         boxes=draft.groups.boxes(boxes),
         edges=(*edges, *draft.gradients),
         direction=direction,
@@ -400,19 +401,3 @@ class _Draft:
             return self.theme.families[family(node.op)]
         kind = family(str(node.attrs.get("type", "")))
         return self.theme.families[kind] if kind != "other" else self.theme.operation.fill
-
-
-def _description(graph: Graph, caption: str) -> str:
-    """The picture in words, for those who cannot see it."""
-    return text.clean(" ".join((*((caption,) if caption else ()), *_sentences(graph))))
-
-
-def _sentences(graph: Graph) -> Iterator[str]:
-    operations = text.count(len(graph.nodes))
-    yield f"Computation graph of {graph.name}: {operations} operation{'' if len(graph.nodes) == 1 else 's'}."
-    gradients = sum(value.grad is not None for value in graph.values)
-    if gradients:
-        yield f"{text.count(gradients)} tensor{' has' if gradients == 1 else 's have'} a gradient."
-    for node in graph.nodes:
-        if node.error is not None:
-            yield f"{node.op} failed: {node.error}"
