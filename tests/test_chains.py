@@ -135,3 +135,20 @@ def test_every_format_shows_the_stack(format_: str, mark: str) -> None:
     assert isinstance(stacked, str)
     assert isinstance(plain, str)
     assert stacked.count(mark) > plain.count(mark)
+
+
+def test_what_is_alike_is_folded_though_part_of_it_is_a_chain() -> None:
+    s = Sketch()
+    net, x = s.scope("net", "module", "Net"), s.value("x", (2, 4), kind="input")
+    for number in range(4):
+        weight = s.value(f"blocks.{number}.weight", (4, 4), kind="parameter")
+        made, bent, x_next = s.value(None, (2, 4)), s.value(None, (2, 4)), s.value("x", (2, 4))
+        s.call(
+            "linear", [x, weight], [made], parent=s.scope(f"blocks.{number}", "module", "Linear", parent=net), line=2
+        )
+        s.call("relu", [made], [bent], parent=net, line=3)
+        s.call("+", [x, bent], [x_next], parent=net, line=4)
+        x = x_next
+    graph = fold(collapse(s.graph(outputs=(x,))))
+    assert [node.op for node in graph.nodes] == ["linear · relu", "+"]
+    assert [scope.attrs["turns"] for scope in graph.scopes if "turns" in scope.attrs] == [4]

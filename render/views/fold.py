@@ -40,13 +40,14 @@ def fold(graph: Graph, *, least: int = 2, pattern: tuple[str, ...] = ()) -> Grap
     if NONE in pattern:
         return alike_once(graph, least)
     check_patterns(graph, pattern)
-    shown = chained(graph, pattern or RULES)
-    if pattern and shown is graph and graph.nodes:
+    once = alike_once(graph, least)
+    shown = chained(once, pattern or RULES)
+    if pattern and shown is once and graph.nodes:
         raise RenderError(
             f"no operations follow each other as in {', '.join(pattern)}: each must be the only one that reads the "
             "result of the one before"
         )
-    return alike_once(shown, least)
+    return shown
 
 
 def alike_once(graph: Graph, least: int = 2) -> Graph:
