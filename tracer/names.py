@@ -146,20 +146,23 @@ def _apply(pairs: Sequence[tuple[ValueDraft, str]]) -> None:
 def variable(frame: FrameType | None, wanted: object, is_author: Callable[[CodeType], bool]) -> str | None:
     """The variable that holds `wanted` in `frame` or in the author's frames around it; None where there is none.
 
-    Looks at local variables, at the attributes of `self`, and into lists, tuples and dicts one level deep.
+    Looks at local variables, at the attributes of `self`, and into lists, tuples and dicts one level deep. What a wrapper
+    holds as `args[0]` has a better name where it was called from, mostly.
     """
+    passed_on = None
     for _ in range(8):
         if frame is None:
-            return None
+            break
         if is_author(frame.f_code):
             held = frame.f_locals
             name = _find(held, wanted)
             if _LEAVES_LOCALS and frame.f_code.co_flags & inspect.CO_NEWLOCALS and sys.getrefcount(held) == _HELD_BY_US:
                 held.clear()
-            if name is not None:
+            if name is not None and not name.startswith(("args[", "kwargs[")):
                 return name
+            passed_on = passed_on or name
         frame = frame.f_back
-    return None
+    return passed_on
 
 
 # Until Python 3.13 a frame keeps what `f_locals` has shown, and so keeps alive what its variables held then. The dict
@@ -170,7 +173,7 @@ _HELD_BY_US: Final = 3
 
 def _find(names: Mapping[str, Any], wanted: object) -> str | None:
     for name, held in list(names.items()):
-        if held is wanted and not name.startswith(("_", ".")):
+        if held is wanted and name != "self" and not name.startswith(("_", ".")):
             return name
     for name, held in list(names.items()):
         if name == "self" and hasattr(held, "__dict__"):

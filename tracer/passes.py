@@ -280,7 +280,8 @@ def _ends(graph: Graph) -> tuple[int, ...]:
 
 
 def _line(graph: Graph, ends: Sequence[int]) -> int | None:
-    """The line of the author's that a pass without a backward ends at: of its last outermost call."""
+    """The line that a pass without a backward ends at: of its last outermost call, if it stands in the script."""
     outermost = [scope for scope in graph.scopes if scope.parent is None and scope.source is not None]
     calls = [scope for scope in outermost if not set(scope.outputs).isdisjoint(ends)] or outermost
-    return calls[-1].source.line if calls and calls[-1].source is not None else None
+    source = calls[-1].source if calls else None
+    return source.line if source is not None and source.file == graph.meta.get("script", source.file) else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 import weakref
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
@@ -94,9 +95,10 @@ class ModuleWatch:
         lane = backend.lane_here()
         if lane is None or lane.muted or lane.running:
             return
+        caller = sys._getframe(1)
         with Quietly():
             if not lane.modules and lane.is_main:
-                backend.recording.outermost_call(id(module), lambda: self._continues(args))
+                backend.recording.outermost_call(id(module), lambda: self._continues((args, _keywords(caller))))
                 backend.recording.author_resumes()
             if lane.off:
                 lane.modules.append((module, None, None))
@@ -136,8 +138,10 @@ class ModuleWatch:
         site = names.site(frame) if frame is not None else None
         name = self._module_name(module)
         if name is None:
-            name = (site.callee if site is not None else None) or type(module).__name__
-            self._learn(module, name)
+            name = site.callee if site is not None else None
+            if name == "self":  # a method calls its own module: `model.generate()`
+                name = names.variable(frame, module, is_author)
+            self._learn(module, name := name or type(module).__name__)
         elif not lane.modules:
             self._learn_tensors(module, self._roots.get(name, ""))  # lazy modules make their parameters when called
         return self._backend.builder.scope(
@@ -265,6 +269,11 @@ def _may_be_fused(module: torch.nn.Module) -> bool:
     if not isinstance(module, _FUSED) or module.training:
         return False
     return not torch.is_grad_enabled() or not any(parameter.requires_grad for parameter in module.parameters())
+
+
+def _keywords(caller: FrameType) -> Any:
+    """The keyword arguments of a call, of which torch tells hooks only when it is over: a local of what calls hooks."""
+    return caller.f_locals.get("kwargs", {})
 
 
 def _parameter(module: torch.nn.Module, args: Any, tensor: torch.Tensor) -> str | None:
