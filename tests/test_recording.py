@@ -82,6 +82,35 @@ def test_a_teacher_without_gradients_belongs_to_the_pass_of_its_student(select: 
     assert recording.passes == 3
 
 
+GENERATE = """
+class Model(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.head = torch.nn.Linear(2, 2)
+
+    def forward(self, state):
+        return self.head(state)
+
+    @torch.no_grad()
+    def generate(self, state):
+        for _ in range(4):
+            state = self(state=state) + 1
+        return state
+
+
+model = Model()
+out = model.generate(torch.ones(1, 2))
+"""
+
+
+@pytest.mark.parametrize("select", ["first", "all"])
+def test_a_model_that_generates_by_keywords_is_one_pass_and_bears_its_name(select: Any, tmp_path: Path) -> None:
+    recording, _ = run(tmp_path, GENERATE, select=select, torch=torch)
+    assert recording.passes == 1
+    outermost = [scope for scope in recording.graph.scopes if scope.type == "Model"]
+    assert [scope.name for scope in outermost] == ["model"] * 4
+
+
 @pytest.mark.parametrize("select", ["first", 3])
 def test_modes_are_off_outside_the_selected_pass(select: Any) -> None:
     modes = []

@@ -146,8 +146,8 @@ def _apply(pairs: Sequence[tuple[ValueDraft, str]]) -> None:
 def variable(frame: FrameType | None, wanted: object, is_author: Callable[[CodeType], bool]) -> str | None:
     """The variable that holds `wanted` in `frame` or in the author's frames around it; None where there is none.
 
-    Looks at local variables, at the attributes of `self`, and into lists, tuples and dicts one level deep. What a wrapper
-    holds as `args[0]` has a better name where it was called from, mostly.
+    Looks at local variables, at the attributes of `self`, and into lists, tuples and dicts one level deep. What a
+    wrapper holds as `args[0]` mostly has a better name where it was called from.
     """
     passed_on = None
     for _ in range(8):
