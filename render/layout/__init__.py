@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 from render.layout import graphviz, layered
 from render.layout.errors import EngineMissing, LayoutTimeout
+from render.layout.late import where_read
+from render.layout.levels import check
 from render.layout.tags import per_use
 
 if TYPE_CHECKING:
@@ -47,8 +49,8 @@ def place(scene: Scene, *, engine: str = "layered") -> Scene:
     """The scene with its layout.
 
     Positions of all boxes, sizes of the groups, paths of the edges, centres of their labels and the size of the
-    picture are set; what is read all along the run is drawn once per use (`tags`); everything else stays. The same
-    scene always gets the same layout.
+    picture are set; what is read all along the run is drawn once per use (`tags`), and what a module reads late lies
+    where it is read (`late`); everything else stays. The same scene always gets the same layout.
 
     Args:
         scene: With fixed sizes for all boxes but groups, which have what their title needs.
@@ -61,7 +63,8 @@ def place(scene: Scene, *, engine: str = "layered") -> Scene:
     """
     if engine not in ENGINES:
         raise ValueError(f"unknown layout engine: {engine!r} (must be one of {', '.join(ENGINES)})")
-    return _turned(ENGINES[engine].place(per_use(_turned(scene))))
+    check(scene)
+    return _turned(ENGINES[engine].place(where_read(per_use(_turned(scene)))))
 
 
 def _turned(scene: Scene) -> Scene:

@@ -68,17 +68,21 @@ def _spine(sheet: Sheet, *, every_port: bool = False) -> tuple[list[list[End]], 
     """Segments, up and down, that may be drawn straight: what is computed rather than what is only read.
 
     Where a node reads both, the chain of computation runs straight through it and its weights stand beside. Boxes
-    are lined up by their middles and groups by their ports, for what crosses a border must not jump there.
+    are lined up by their middles and groups by their ports, for what crosses a border must not jump there. A group
+    stands in line with what has come the longest way, the block before it, and not with a mask that is read beside.
 
     Args:
         sheet: Whose segments they are.
         every_port: Whether what a group only reads counts as well.
     """
-    depth = _depths(sheet)
+    depth, reach = _depths(sheet), _reaches(sheet)
     ups: list[list[End]] = []
     downs: list[list[End]] = [[] for _ in sheet.rank]
     for node, ends in enumerate(sheet.up):
         computed = [end for end in ends if depth[end.node] >= CHAIN or (every_port and sheet.open[node])]
+        if sheet.open[node] and len(computed) > 1 and not every_port:
+            furthest = max(reach[end.node] for end in computed)
+            computed = [end for end in computed if reach[end.node] > furthest - NEARLY]
         kept = [
             End(end.node, end.here if sheet.open[node] else 0.0, end.there if sheet.open[end.node] else 0.0)
             for end in computed or ends
@@ -106,6 +110,17 @@ def _depths(sheet: Sheet) -> list[int]:
                 passed = 0 if end.node in hubs and node < boxes else depth[end.node]
                 depth[node] = max(depth[node], passed + (node < boxes))
     return depth
+
+
+def _reaches(sheet: Sheet) -> list[float]:
+    """By node, how long the boxes are that a value has passed when it leaves it."""
+    reach = [0.0] * len(sheet.rank)
+    for layer in sheet.layers:
+        for node in layer:
+            reach[node] = max((reach[end.node] for end in sheet.up[node]), default=0.0)
+            if node < len(sheet.boxes):
+                reach[node] += sheet.length[node]
+    return reach
 
 
 def _hubs(sheet: Sheet) -> set[int]:

@@ -111,12 +111,25 @@ class Plan:
         return self.scene.direction == "LR"
 
 
-def cut(scene: Scene) -> Plan:
-    """The levels of a scene.
+def check(scene: Scene) -> None:
+    """Refuses a scene that no engine could place.
 
     Raises:
         ValueError: An edge or a group refers to a box that is not there, or groups do not stand before their content.
     """
+    before: set[str] = set()
+    for box in scene.boxes:
+        if box.group is not None and box.group not in before:
+            raise ValueError(f"box {box.id!r} lies in group {box.group!r}, which does not stand before it")
+        before.add(box.id)
+    for edge in scene.edges:
+        for end in (edge.tail, edge.head):
+            if end not in before:
+                raise ValueError(f"edge {edge.id!r} ends at box {end!r}, which is not there")
+
+
+def cut(scene: Scene) -> Plan:
+    """The levels of a scene that has been checked."""
     number = {box.id: index for index, box in enumerate(scene.boxes)}
     parent, levels = _nesting(scene, number)
     across = scene.direction == "LR"
@@ -163,9 +176,7 @@ def _nesting(scene: Scene, number: dict[str, int]) -> tuple[list[int], dict[int,
     parent: list[int] = []
     levels: dict[int, Level] = {ROOT: Level()}
     for index, box in enumerate(scene.boxes):
-        group = ROOT if box.group is None else number.get(box.group, index)
-        if group >= index:
-            raise ValueError(f"box {box.id!r} lies in group {box.group!r}, which does not stand before it")
+        group = ROOT if box.group is None else number[box.group]
         parent.append(group)
         levels.setdefault(group, Level()).members.append(index)
     return parent, levels
@@ -176,9 +187,6 @@ def _ends(scene: Scene, number: dict[str, int]) -> dict[int, tuple[int, int]]:
     placed = {edge.id for edge in scene.edges if edge.kind == "value"}
     ends: dict[int, tuple[int, int]] = {}
     for index, edge in enumerate(scene.edges):
-        for end in (edge.tail, edge.head):
-            if end not in number:
-                raise ValueError(f"edge {edge.id!r} ends at box {end!r}, which is not there")
         if edge.kind == "value" or edge.twin not in placed:
             ends[index] = (number[edge.tail], number[edge.head])
     return ends

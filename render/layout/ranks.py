@@ -68,11 +68,7 @@ def rank(
         left: Nodes with one more edge to behind all ranks.
         late: Whether every source stands by its first reader, rather than with others in the first rank.
     """
-    before: list[list[int]] = [[] for _ in range(count)]
-    after: list[list[int]] = [[] for _ in range(count)]
-    for tail, head in edges:
-        after[tail].append(head)
-        before[head].append(tail)
+    before, after = _neighbours(count, edges)
     topological, ranks = _longest_paths(before, after)
     pull = [len(after[node]) - len(before[node]) for node in range(count)]
     for node in entered:
@@ -93,6 +89,20 @@ def rank(
     if not late:
         _first_column(before, fixed, ranks)
     return ranks
+
+
+def early_ranks(count: int, edges: Sequence[tuple[int, int]]) -> list[int]:
+    """How many nodes lie before each on the longest way to it; arguments as for `rank`."""
+    return _longest_paths(*_neighbours(count, edges))[1]
+
+
+def _neighbours(count: int, edges: Sequence[tuple[int, int]]) -> tuple[list[list[int]], list[list[int]]]:
+    before: list[list[int]] = [[] for _ in range(count)]
+    after: list[list[int]] = [[] for _ in range(count)]
+    for tail, head in edges:
+        after[tail].append(head)
+        before[head].append(tail)
+    return before, after
 
 
 def _longest_paths(before: list[list[int]], after: list[list[int]]) -> tuple[list[int], list[int]]:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from render import text
-from render.layout.ranks import back_edges, rank
+from render.layout.late import clock, from_outside
 from render.scene import Edge
 
 if TYPE_CHECKING:
@@ -57,32 +57,34 @@ def per_column(scene: Scene) -> Scene:
 def per_use(scene: Scene) -> Scene:
     """The scene with a tag for each rank that reads a hub, but the first of them.
 
-    A tag is painted as the box it stands for and lies in the group of its reader. What goes along with the line to
-    that reader (a gradient on its way back) goes to the tag.
+    An input is a hub also for what a module reads late of it: its labels, which are the words that went in. A tag is
+    painted as the box it stands for and lies in the group of its reader. What goes along with the line to that reader
+    (a gradient on its way back) goes to the tag.
 
     Args:
         scene: Not yet placed.
     """
-    readers: dict[str, list[int]] = {}
-    for index, edge in enumerate(scene.edges):
+    readers: dict[str, list[Edge]] = {}
+    for edge in scene.edges:
         if edge.kind == "value":
-            readers.setdefault(edge.tail, []).append(index)
-    busy = {tail: indices for tail, indices in readers.items() if len(indices) > SOURCE_USES}
+            readers.setdefault(edge.tail, []).append(edge)
+    entering = {tail for tail in from_outside(scene) if len(readers[tail]) > 1}
+    busy = {tail: edges for tail, edges in readers.items() if len(edges) > SOURCE_USES or tail in entering}
     if not busy:
         return scene
-    ranks = _ranks(scene)
-    computed = {edge.head for edge in scene.edges if edge.kind == "value"}
-    boxes = {box.id: box for box in scene.boxes}
+    when = clock(scene)
+    computed = {edge.head for edges in readers.values() for edge in edges}
+    group = {box.id: box.group for box in scene.boxes}
     tags: dict[str, str] = {}
-    for hub, indices in busy.items():
-        allowed = RESULT_USES if hub in computed else SOURCE_USES
-        uses = sorted({ranks[scene.edges[index].head] for index in indices})
-        if len(uses) <= allowed or boxes[hub].kind == "group":
-            continue
-        for edge in (scene.edges[index] for index in indices):
-            if ranks[edge.head] != uses[0]:
-                group = boxes[edge.head].group
-                tags[edge.id] = f"{hub}_{'top' if group is None else group}_{ranks[edge.head]}"
+    for hub, edges in busy.items():
+        first = min((when[edge.head] for edge in edges), key=lambda each: each.rank)
+        uses = {when[edge.head].rank for edge in edges}
+        many = len(uses) > (RESULT_USES if hub in computed else SOURCE_USES)
+        for edge in edges:
+            here, inside = when[edge.head], group[edge.head]
+            late = hub in entering and inside != group[hub] and here.is_late(first)
+            if late or (many and here.rank != first.rank):
+                tags[edge.id] = f"{hub}_{inside or 'top'}_{here.rank}"
     return _tagged(scene, tags)
 
 
@@ -103,15 +105,6 @@ def _tagged(scene: Scene, tags: Mapping[str, str]) -> Scene:
             found.setdefault(tag, _tag(boxes[edge.tail], tag, name, boxes[edge.head]))
     edges = tuple(_tied(edge, tail_of) for edge in scene.edges)
     return replace(scene, boxes=(*scene.boxes, *found.values()), edges=edges)
-
-
-def _ranks(scene: Scene) -> dict[str, int]:
-    """Ranks of all boxes, as layout will give them if it can."""
-    number = {box.id: index for index, box in enumerate(scene.boxes)}
-    pairs = [(number[edge.tail], number[edge.head]) for edge in scene.edges if edge.kind == "value"]
-    back = back_edges(len(number), pairs)
-    forward = [pair for index, pair in enumerate(pairs) if index not in back]
-    return dict(zip(number, rank(len(number), forward), strict=True))
 
 
 def _name(box: Box, edges: Sequence[Edge]) -> Text | None:
