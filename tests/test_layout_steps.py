@@ -17,18 +17,18 @@ from tests.scenes import operation, scene
 
 def test_ranks_follow_the_longest_path() -> None:
     edges = [(0, 1), (1, 2), (2, 3), (0, 3)]
-    assert rank(4, edges) == [0, 1, 2, 3]
+    assert rank(4, dict.fromkeys(edges, 1)) == [0, 1, 2, 3]
 
 
 def test_what_feeds_a_late_reader_stands_next_to_it() -> None:
     # 0 -> 1 -> 2 -> 3 -> 4, and 5 -> 6 -> 4: a weight and its transpose belong before 4, not at the start.
     edges = [(0, 1), (1, 2), (2, 3), (3, 4), (5, 6), (6, 4)]
-    assert rank(7, edges) == [0, 1, 2, 3, 4, 2, 3]
+    assert rank(7, dict.fromkeys(edges, 1)) == [0, 1, 2, 3, 4, 2, 3]
 
 
 def test_inputs_of_the_first_operations_share_a_column() -> None:
     # 0 -> 1 -> 2 <- 3: the sources 0 and 3 both stand at the start.
-    assert rank(4, [(0, 1), (1, 2), (3, 2)]) == [0, 1, 2, 0]
+    assert rank(4, dict.fromkeys([(0, 1), (1, 2), (3, 2)], 1)) == [0, 1, 2, 0]
 
 
 graphs = st.integers(1, 9).flatmap(
@@ -45,7 +45,7 @@ def test_no_cycle_is_left_and_ranks_lead_forward(graph: tuple[int, list[tuple[in
     count, edges = graph
     back = back_edges(count, edges)
     kept = [edge for index, edge in enumerate(edges) if index not in back]
-    ranks = rank(count, kept)
+    ranks = rank(count, dict.fromkeys(kept, 1))
     assert all(ranks[tail] < ranks[head] for tail, head in kept)
     assert min(ranks) == 0
 
@@ -98,7 +98,8 @@ def sheet_of(names: list[str], pairs: list[tuple[str, str]]) -> Sheet:
     """The layered graph of boxes of these names that some edge ends at."""
     used = {name for pair in pairs for name in pair}
     plan = cut(scene([operation(name) for name in names if name in used], pairs))
-    return stretch(plan, plan.levels[ROOT].members, plan.levels[ROOT].nets)
+    members = plan.levels[ROOT].members
+    return stretch(plan, members, plan.levels[ROOT].nets, [1] * len(members))
 
 
 def test_an_expression_is_drawn_as_it_is_written() -> None:

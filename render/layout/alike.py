@@ -59,7 +59,7 @@ def lay_out_alike(plan: Plan, group: int) -> Iterator[tuple[int, Plate]]:
     """
     model = _model(plan, group)
     states = _states(plan, model) if group in model.groups else []  # of a column, not of a group in one
-    sheet = stretch(plan, model.boxes, model.nets)
+    sheet = stretch(plan, model.boxes, model.nets, [1] * len(model.boxes))
     _keep_apart(sheet, states)
     order.arrange(sheet)
     line = coordinates.place(sheet)
@@ -101,8 +101,8 @@ def _join(plan: Plan, nets: dict[Key, Net], key: Key, mine: Key, net: Net) -> No
     place = plan.turns.place
     source = net.source if net.source == ENTRY else place(net.source)
     known = nets.setdefault(key, replace(net, source=source, targets={}, label=None))
-    for target in net.targets:
-        known.targets.setdefault(target if target == EXIT else place(target))
+    for target, count in net.targets.items():
+        known.targets.setdefault(target if target == EXIT else place(target), count)
         if target != EXIT and (target, mine) in plan.entering:
             plan.entering.setdefault((place(target), key), plan.entering[target, mine])
     if net.source != ENTRY and (net.source, mine) in plan.leaving:

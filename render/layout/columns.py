@@ -129,8 +129,7 @@ def _make_room(sheet: Sheet, fixed: set[int], line: Sequence[float]) -> list[flo
 
 def _apart(sheet: Sheet, near: int, far: int) -> float:
     """How far apart two neighbours in a layer must be."""
-    boxes = len(sheet.boxes)
-    return sheet.below[near] + gap(near >= boxes, far >= boxes) + sheet.above[far]
+    return sheet.below[near] + gap(not sheet.solid[near], not sheet.solid[far]) + sheet.above[far]
 
 
 def _has_room(sheet: Sheet, line: Sequence[float]) -> bool:

@@ -60,8 +60,7 @@ def gap(near_is_line: bool, far_is_line: bool) -> float:
 
 
 def _is_dummy(sheet: Sheet) -> Callable[[int], bool]:
-    boxes = len(sheet.boxes)
-    return lambda node: node >= boxes
+    return lambda node: not sheet.solid[node]
 
 
 def _spine(sheet: Sheet, *, every_port: bool = False) -> tuple[list[list[End]], list[list[End]]]:
@@ -296,16 +295,16 @@ def _straight_blocks(ups: list[list[End]], at: list[float]) -> list[list[int]]:
 
 def _freedom(sheet: Sheet, spot: dict[int, int], block: list[int], at: list[float]) -> tuple[float, float]:
     """How far a block can move either way before it meets a neighbour."""
-    boxes, mine = len(sheet.boxes), set(block)
+    solid, mine = sheet.solid, set(block)
     low, high = float("-inf"), float("inf")
     for node in block:
         layer, place = sheet.layers[sheet.rank[node]], spot[node]
         if place and layer[place - 1] not in mine:
             near = layer[place - 1]
-            apart = sheet.below[near] + gap(near >= boxes, node >= boxes) + sheet.above[node]
+            apart = sheet.below[near] + gap(not solid[near], not solid[node]) + sheet.above[node]
             low = max(low, at[near] + apart - at[node])
         if place + 1 < len(layer) and layer[place + 1] not in mine:
             far = layer[place + 1]
-            apart = sheet.below[node] + gap(node >= boxes, far >= boxes) + sheet.above[far]
+            apart = sheet.below[node] + gap(not solid[node], not solid[far]) + sheet.above[far]
             high = min(high, at[far] - apart - at[node])
     return min(low, 0.0), max(high, 0.0)

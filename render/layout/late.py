@@ -6,6 +6,7 @@ has its box at its first use and tags at the late ones (`tags`).
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -16,12 +17,13 @@ if TYPE_CHECKING:
 
     from render.scene import Box, Scene
 
-LATE: Final = 4  # ranks that lie between the beginning and what is read late
+LATE: Final = 3  # ranks that lie between the beginning and what is read late
 
 
 class When(NamedTuple):
-    """How much lies before a box: ranks of the picture, and operations in a row that had run."""
+    """How much lies before a box: ranks, as few as can be and as drawn, and operations in a row that had run."""
 
+    early: int
     rank: int
     done: int
 
@@ -31,21 +33,21 @@ class When(NamedTuple):
         What stands late only because its result is needed late (the words of a model that first works out a mask) has
         run early, and what ran late beside the rest (a second tower) stands early.
         """
-        return min(self.rank - since.rank, self.done - since.done) >= LATE
+        return min(self.rank - since.early, self.done - since.done) >= LATE
 
 
 def clock(scene: Scene) -> dict[str, When]:
     """When each box of a scene that is not yet placed comes, by its id."""
     number = {box.id: index for index, box in enumerate(scene.boxes)}
-    pairs = [(number[edge.tail], number[edge.head]) for edge in scene.edges if edge.kind == "value"]
-    back = back_edges(len(number), pairs)
-    forward = [pair for index, pair in enumerate(pairs) if index not in back]
+    pairs = Counter((number[edge.tail], number[edge.head]) for edge in scene.edges if edge.kind == "value")
+    back = back_edges(len(number), list(pairs))
+    forward = {pair: many for index, (pair, many) in enumerate(pairs.items()) if index not in back}
     early = early_ranks(len(number), forward)
     done, furthest = [0] * len(number), 0
     for index in sorted(number.values(), key=lambda index: scene.boxes[index].order):
         done[index] = furthest
         furthest = max(furthest, early[index])
-    return dict(zip(number, map(When, rank(len(number), forward), done), strict=True))
+    return dict(zip(number, map(When, early, rank(len(number), forward), done), strict=True))
 
 
 def from_outside(scene: Scene) -> dict[str, list[str]]:
@@ -79,7 +81,7 @@ def where_read(scene: Scene) -> Scene:
     begun = _begun(scene.boxes, when, {edge.head for edge in scene.edges if edge.kind == "value"})
     moved: dict[str, Box] = {}
     for source, heads in sources.items():
-        first = When(min(when[head].rank for head in heads), min(when[head].done for head in heads))
+        first = _first(when[head] for head in heads)
         group = boxes[source].group
         for inner in _groups_around(boxes, heads, group):
             if not first.is_late(begun[inner]):
@@ -97,9 +99,12 @@ def _begun(boxes: Sequence[Box], when: Mapping[str, When], made: Collection[str]
     for box in reversed(boxes):  # groups stand before what lies in them
         found = begun.get(box.id) if box.kind == "group" else when[box.id] if box.id in made else None
         if box.group is not None and found is not None:
-            so_far = begun.get(box.group, found)
-            begun[box.group] = When(min(so_far.rank, found.rank), min(so_far.done, found.done))
+            begun[box.group] = _first((found, begun.get(box.group, found)))
     return begun
+
+
+def _first(found: Iterable[When]) -> When:
+    return When(*map(min, zip(*found, strict=True)))
 
 
 def _groups_around(boxes: Mapping[str, Box], inner: Iterable[str], outer: str | None) -> list[str]:

@@ -50,14 +50,14 @@ class Net:
 
     Attributes:
         source: Box number, or `ENTRY`.
-        targets: Box numbers, or `EXIT`; each once, in the order of the edges.
+        targets: How many edges lead to each box number, or `EXIT`, in the order of the edges.
         label: Text to be placed on this level, or None.
         label_before: Whether it stands on the near side of the line rather than where labels usually do.
         twin: Whether a gradient runs back along it.
     """
 
     source: int
-    targets: dict[int, None] = field(default_factory=dict)
+    targets: dict[int, int] = field(default_factory=dict)
     label: Text | None = None
     label_before: bool = False
     twin: bool = False
@@ -330,6 +330,6 @@ def _ancestors(parent: list[int], box: int) -> list[int]:
 
 def _enter(plan: Plan, group: int, key: Key, source: int, target: int, twin: bool) -> Hop:
     net = plan.levels[group].nets.setdefault(key, Net(source))
-    net.targets[target] = None
+    net.targets[target] = net.targets.get(target, 0) + 1
     net.twin = net.twin or twin
     return Hop(group, key, target)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
     _Segment: TypeAlias = tuple[int, float, float]
 
+SOLID: Final = 9  # crossings that a line through a group counts for
 SWEEPS: Final = 12  # down and up by turns
 FEWER: Final = 4  # on big sheets
 ROUNDS: Final = 4  # of exchanges after each sweep
@@ -86,6 +88,10 @@ class _Order:
             ]
             for side in (sheet.up, sheet.down)
         ]
+        for nodes in sheet.tall.values():
+            for here, there in pairwise(nodes):  # no line is to come between the two
+                self.ends[1][here] *= SOLID
+                self.ends[0][there] *= SOLID
         self.version = [0] * len(layers)
         self.crossed = [self._crossings(index) for index in range(len(layers))]
         self.swept = [[(-1, -1)] * len(layers) for _ in (0, 1)]

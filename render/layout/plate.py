@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import accumulate, pairwise
+from operator import add
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from render.layout import coordinates, order
@@ -11,6 +12,7 @@ from render.layout.columns import straight
 from render.layout.levels import ENTRY, EXIT
 from render.layout.routes import STRAIGHT, Run, Station, Track, course_back
 from render.layout.sheet import LABEL_GAP, LINE_HEIGHT, TWIN, Sheet, stretch
+from render.layout.tall import is_cut, spans
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -70,8 +72,11 @@ class _Columns(NamedTuple):
 
 def lay_out(plan: Plan, members: Sequence[int], nets: dict[Key, Net]) -> Plate:
     """Ranks, orders and places `members` and draws the courses of `nets`."""
-    sheet = stretch(plan, members, nets)
+    sheet = stretch(plan, members, nets, spans(plan, members))
     order.arrange(sheet)
+    if sheet.tall and is_cut(sheet):
+        sheet = stretch(plan, members, nets, [1] * len(members))
+        order.arrange(sheet)
     return draw(plan, sheet, nets, straight(plan, sheet, nets, coordinates.place(sheet)))
 
 
@@ -81,6 +86,8 @@ def draw(plan: Plan, sheet: Sheet, nets: Mapping[Key, Net], line: Sequence[float
     line = [at - top for at in line]
     columns = _columns(sheet, line, EASE_BESIDE if any(net.twin for net in nets.values()) else EASE)
     start = [_start(sheet, columns, node) for node in range(len(sheet.rank))]
+    for node in sheet.tall:
+        start[sheet.foot(node)] = start[node] + sheet.length[node]
     plate = Plate(
         length=columns.far[-1] if columns.far else 0.0,
         breadth=max((at + below for at, below in zip(line, sheet.below, strict=True)), default=0.0),
@@ -107,17 +114,27 @@ def draw(plan: Plan, sheet: Sheet, nets: Mapping[Key, Net], line: Sequence[float
 
 def _columns(sheet: Sheet, line: list[float], ease: _Ease) -> _Columns:
     """Layers one behind the other, with more room where lines climb."""
-    near: list[float] = []
-    far: list[float] = []
     labels = set(sheet.labels.values())
-    end = 0.0
-    for index, layer in enumerate(sheet.layers):
-        if index:
-            end += _gap(sheet, labels, line, sheet.layers[index - 1], layer, ease)
-        near.append(end)
-        end += max((sheet.length[node] for node in layer), default=0.0)
-        far.append(end)
-    return _Columns(near, far)
+    size = [
+        max((sheet.length[node] for node in layer if node not in sheet.tall), default=0.0) for layer in sheet.layers
+    ]
+    gaps = [0.0, *(_gap(sheet, labels, line, *pair, ease) for pair in pairwise(sheet.layers))]
+    for nodes in sheet.tall.values():
+        _make_room(sheet, nodes, size, gaps)
+    far = list(accumulate(map(add, gaps, size)))
+    return _Columns([end - each for end, each in zip(far, size, strict=True)], far)
+
+
+def _make_room(sheet: Sheet, nodes: Sequence[int], size: Sequence[float], gaps: list[float]) -> None:
+    """Moves layers beside a group apart until they are together as long as it: where the fewest lines become longer."""
+    first, last = sheet.rank[nodes[0]], sheet.rank[nodes[-1]]
+    missing = sheet.length[nodes[0]] - sum(size[first : last + 1]) - sum(gaps[first + 1 : last + 1])
+    if missing <= 0:
+        return
+    lines = [sum(len(sheet.down[node]) for node in sheet.layers[layer]) for layer in range(first, last)]
+    fewest = [first + place + 1 for place, count in enumerate(lines) if count == min(lines)]
+    for layer in fewest:
+        gaps[layer] += missing / len(fewest)
 
 
 def _gap(sheet: Sheet, labels: set[int], line: list[float], before: list[int], behind: list[int], ease: _Ease) -> float:
@@ -139,21 +156,21 @@ def _gap(sheet: Sheet, labels: set[int], line: list[float], before: list[int], b
 
 def _start(sheet: Sheet, columns: _Columns, node: int) -> float:
     """Where a node begins: in the middle of its column, or at the side where its neighbours are."""
-    near, far = columns.near[sheet.rank[node]], columns.far[sheet.rank[node]]
+    near, far = columns.near[sheet.rank[node]], columns.far[sheet.rank[sheet.foot(node)]]
     spare = far - near - sheet.length[node]
     if spare > LOPSIDED and node < len(sheet.boxes):
         if not sheet.up[node]:
             return near + spare
-        if not sheet.down[node]:
+        if not sheet.down[sheet.foot(node)]:
             return near
     return near + spare / 2
 
 
 def _corridors(sheet: Sheet, line: list[float]) -> list[tuple[float, float]]:
     """For every node, how far its line may move before it meets its neighbours in the layer."""
-    boxes, labels = len(sheet.boxes), set(sheet.labels.values())
+    labels = set(sheet.labels.values())
     apart = [
-        coordinates.LINE_GAP if node < boxes or node in labels else coordinates.LANE_GAP / 2
+        coordinates.LINE_GAP if sheet.solid[node] or node in labels else coordinates.LANE_GAP / 2
         for node in range(len(line))
     ]
     low = [float("-inf")] * len(line)

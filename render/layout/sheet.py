@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from render.layout.levels import ENTRY, EXIT
 from render.layout.ranks import back_edges, rank
+from render.layout.tall import closed_up
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -53,6 +54,8 @@ class Sheet:
         above: By node: what it needs on the near side of its line, across the flow.
         below: By node: likewise on the far side.
         open: By node: whether it is a group with an inside of its own, so that lines go on behind its border.
+        solid: By node: whether it is a box, or part of one, and no line.
+        tall: The nodes of each group that spans several ranks, by the first of them.
         up: By node: segments from the rank before.
         down: By node: segments to the rank after.
         layers: Nodes by rank, in the order across the flow.
@@ -70,9 +73,11 @@ class Sheet:
     above: list[float]
     below: list[float]
     open: list[bool]
+    solid: list[bool]
     up: list[list[End]]
     down: list[list[End]]
     layers: list[list[int]] = field(default_factory=list)
+    tall: dict[int, list[int]] = field(default_factory=dict)
     entered: list[int] = field(default_factory=list)
     terminals: dict[tuple[Key, int], int] = field(default_factory=dict)
     labels: dict[Key, int] = field(default_factory=dict)
@@ -87,6 +92,7 @@ class Sheet:
         self.above.append(half)
         self.below.append(half)
         self.open.append(False)
+        self.solid.append(False)
         self.up.append([])
         self.down.append([])
         return len(self.rank) - 1
@@ -96,19 +102,17 @@ class Sheet:
         self.down[tail].append(End(head, leaving, entering))
         self.up[head].append(End(tail, entering, leaving))
 
+    def foot(self, node: int) -> int:
+        """The node of a box that lines leave: the last of those of a group that spans several ranks."""
+        return self.tall[node][-1] if node in self.tall else node
 
-def stretch(plan: Plan, members: Sequence[int], nets: dict[Key, Net]) -> Sheet:
-    """The layered graph of `members` and the `nets` among them, its layers not yet ordered."""
+
+def stretch(plan: Plan, members: Sequence[int], nets: dict[Key, Net], span: Sequence[int]) -> Sheet:
+    """The layered graph of `members`, which fill so many ranks, and of the `nets` among them; not yet ordered."""
     node = {box: index for index, box in enumerate(members)}
-    spans, turned = _directed(node, nets)
-    ranks = rank(
-        len(members),
-        list(spans),
-        entered={node[target] for net in nets.values() if net.source == ENTRY for target in net.targets if target >= 0},
-        left={node[net.source] for net in nets.values() if EXIT in net.targets and net.source >= 0},
-        late=plan.scene.late,
-    )
-    ranks = _with_room_for_labels(ranks, node, nets, turned)
+    edges, turned = _directed(node, nets)
+    ranks = rank(len(members), edges, *_across(node, nets), late=plan.scene.late, span=span)
+    ranks, last_ranks = _with_room_for_labels(*closed_up(ranks, span), node, nets, turned)
     sheet = Sheet(
         boxes=list(members),
         order=[plan.scene.boxes[box].order for box in members],
@@ -117,12 +121,16 @@ def stretch(plan: Plan, members: Sequence[int], nets: dict[Key, Net]) -> Sheet:
         above=[plan.breadth[box] / 2 for box in members],
         below=[plan.breadth[box] / 2 for box in members],
         open=[box in plan.levels for box in members],
+        solid=[True] * len(members),
         up=[[] for _ in members],
         down=[[] for _ in members],
         turned=turned,
     )
-    last = max(ranks, default=-1)
-    last += any(_labelled_on_its_way_out(net) and ranks[node[net.source]] == last for net in nets.values())
+    for each, end in enumerate(last_ranks):
+        if end > ranks[each]:
+            _lay_tall(sheet, each, end)
+    last = max(last_ranks, default=-1)
+    last += any(_labelled_on_its_way_out(net) and last_ranks[node[net.source]] == last for net in nets.values())
     for key, net in nets.items():
         _lay_trunk(plan, sheet, node, key, net, last)
         for target in net.targets:
@@ -138,32 +146,59 @@ def stretch(plan: Plan, members: Sequence[int], nets: dict[Key, Net]) -> Sheet:
     return sheet
 
 
-def _directed(node: dict[int, int], nets: dict[Key, Net]) -> tuple[dict[tuple[int, int], None], set[tuple[Key, int]]]:
+def _lay_tall(sheet: Sheet, node: int, last: int) -> None:
+    """Nodes as broad as a group in the further ranks that it spans."""
+    nodes = sheet.tall[node] = [node]
+    while sheet.rank[nodes[-1]] < last:
+        part = sheet.add(sheet.rank[nodes[-1]] + 1, sheet.order[node], sheet.above[node])
+        sheet.open[part] = sheet.solid[part] = True
+        sheet.link(nodes[-1], part)
+        nodes.append(part)
+
+
+def _directed(node: dict[int, int], nets: dict[Key, Net]) -> tuple[dict[tuple[int, int], int], set[tuple[Key, int]]]:
     """Pairs of nodes in the direction of the ranks, and which parts of nets run against it.
 
     Edges flagged as leading back do so, unless another way leads forward from their tail to their head.
+
+    Returns:
+        How many edges lead from one node to another, by both; and those that are turned round.
     """
-    pairs: dict[tuple[int, int], list[tuple[Key, int]]] = {}
-    flagged: dict[tuple[int, int], list[tuple[Key, int]]] = {}
+    pairs: dict[tuple[int, int], dict[tuple[Key, int], int]] = {}
+    flagged: dict[tuple[int, int], dict[tuple[Key, int], int]] = {}
     for key, net in nets.items():
         if net.source >= 0:
-            for target in net.targets:
+            for target, count in net.targets.items():
                 if target >= 0:
                     kind = flagged if key.back else pairs
-                    kind.setdefault((node[net.source], node[target]), []).append((key, target))
+                    kind.setdefault((node[net.source], node[target]), {})[key, target] = count
     edges = list(pairs)
     back = back_edges(len(node), edges)
     turned = {part for index in back for part in pairs[edges[index]]}
-    forward = {edge: None for index, edge in enumerate(edges) if index not in back}
+    forward = {edge: sum(pairs[edge].values()) for index, edge in enumerate(edges) if index not in back}
     # A turned edge still keeps its ends in different ranks, so that it can be seen to lead back.
-    forward.update({(head, tail): None for tail, head in (edges[index] for index in sorted(back)) if tail != head})
+    forward.update({(head, tail): 1 for tail, head in (edges[index] for index in sorted(back)) if tail != head})
     for (tail, head), parts in flagged.items():
         if tail == head or not _leads(forward, tail, head):
             turned.update(parts)
-            forward.update({(head, tail): None} if tail != head else {})
+            forward.update({(head, tail): 1} if tail != head else {})
         else:
-            forward[tail, head] = None
+            forward[tail, head] = forward.get((tail, head), 0) + sum(parts.values())
     return forward, turned
+
+
+def _across(node: dict[int, int], nets: dict[Key, Net]) -> tuple[dict[int, int], dict[int, int]]:
+    """How many edges come to each node across the border, and how many leave from it."""
+    entered: dict[int, int] = {}
+    left: dict[int, int] = {}
+    for net in nets.values():
+        if net.source == ENTRY:
+            for target, count in net.targets.items():
+                if target >= 0:
+                    entered[node[target]] = entered.get(node[target], 0) + count
+        elif EXIT in net.targets:
+            left[node[net.source]] = left.get(node[net.source], 0) + net.targets[EXIT]
+    return entered, left
 
 
 def _leads(edges: Iterable[tuple[int, int]], tail: int, head: int) -> bool:
@@ -186,22 +221,22 @@ def _labelled_on_its_way_out(net: Net) -> bool:
 
 
 def _with_room_for_labels(
-    ranks: list[int], node: dict[int, int], nets: dict[Key, Net], turned: set[tuple[Key, int]]
-) -> list[int]:
+    first: list[int], last: list[int], node: dict[int, int], nets: dict[Key, Net], turned: set[tuple[Key, int]]
+) -> tuple[list[int], list[int]]:
     """The ranks with one more behind each in which a net starts whose label has no rank in between to lie in."""
     wanted: set[int] = set()
     for key, net in nets.items():
         if net.label is None:
             continue
-        start = ranks[node[net.source]]
-        spans = [ranks[node[each]] - start for each in net.targets if each >= 0 and (key, each) not in turned]
-        if min(spans, default=2) < 2:
+        start = last[node[net.source]]
+        steps = [first[node[each]] - start for each in net.targets if each >= 0 and (key, each) not in turned]
+        if min(steps, default=2) < 2:
             wanted.add(start)
     added, shift = 0, []
-    for each in range(max(ranks, default=-1) + 1):
+    for each in range(max(last, default=-1) + 1):
         shift.append(each + added)
         added += each in wanted
-    return [shift[each] for each in ranks]
+    return [shift[each] for each in first], [shift[each] for each in last]
 
 
 def _lay_trunk(plan: Plan, sheet: Sheet, node: dict[int, int], key: Key, net: Net, last: int) -> None:
@@ -217,7 +252,7 @@ def _lay_trunk(plan: Plan, sheet: Sheet, node: dict[int, int], key: Key, net: Ne
         if key.tail in plan.computed:
             sheet.entered.append(start)
     else:
-        start = node[net.source]
+        start = sheet.foot(node[net.source])
         leaving = plan.leaving[net.source, key]
     ends = {}
     for target in ahead:
@@ -240,7 +275,7 @@ def _lay_turned(plan: Plan, sheet: Sheet, node: dict[int, int], key: Key, net: N
     """A chain of dummies beside the boxes it passes on its way back, with a turn at either end."""
     half = TWIN if net.twin else 0.0
     order = plan.scene.boxes[key.tail].order
-    tail, head = node[net.source], node[target]
+    tail, head = sheet.foot(node[net.source]), node[target]
     high, low = sheet.rank[tail], sheet.rank[head]
     chain = [sheet.add(each, order, half) for each in range(high, low - 1, -1)]
     turns = (sheet.add(high + 1, order, half), sheet.add(low - 1, order, half))

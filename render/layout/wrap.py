@@ -130,9 +130,9 @@ def _flows(nets: Mapping[Key, Net], column: Mapping[int, int], count: int) -> li
     for key, net in nets.items():
         first, last = _reach(net, column)
         for place in range(first, last + 1):
-            targets = dict.fromkeys(each for each in net.targets if each != EXIT and column[each] == place)
+            targets = {each: many for each, many in net.targets.items() if each != EXIT and column[each] == place}
             if place < last or EXIT in net.targets:
-                targets[EXIT] = None
+                targets[EXIT] = net.targets.get(EXIT, 1)
             source, label = (net.source, net.label) if place == first else (ENTRY, None)
             flows[place][key] = Net(source, targets, label, net.label_before, net.twin)
     return flows
