@@ -9,7 +9,7 @@ import pytest
 from render.layout import place
 from render.layout.late import LATE, where_read
 from render.layout.tags import per_use
-from render.scene import Box, Scene, Text
+from render.scene import Box, Edge, Scene, Text
 from tests.geometry import problems
 from tests.scenes import chain_pairs, group, operation, scene, tensor
 
@@ -65,6 +65,12 @@ def test_what_ran_early_and_is_needed_late_keeps_its_input_outside() -> None:
     boxes = [tensor("words"), group("model"), operation("embed", "model"), *mask, operation("encoder", "model")]
     pairs = [("words", "embed"), ("embed", "encoder"), *chain_pairs(*LAYERS, "encoder")]
     assert group_of(where_read(scene(boxes, pairs)), "words") is None
+
+
+def test_the_first_state_of_a_loop_that_is_drawn_once_stays_outside_of_it() -> None:
+    given = classifier()
+    back = Edge("back", "loss", LAYERS[0], order=1, back=True)
+    assert group_of(where_read(replace(given, edges=(*given.edges, back))), "labels") is None
 
 
 def test_a_picture_without_modules_is_as_it_was() -> None:

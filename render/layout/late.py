@@ -71,6 +71,8 @@ def from_outside(scene: Scene) -> dict[str, list[str]]:
 def where_read(scene: Scene) -> Scene:
     """The scene with each input that is read late in the outermost group that reads it soon.
 
+    None moves into a loop that is drawn once: what comes from outside of it (a first state) is not in every turn.
+
     Args:
         scene: Not yet placed.
     """
@@ -79,12 +81,14 @@ def where_read(scene: Scene) -> Scene:
         return scene
     boxes, when = {box.id: box for box in scene.boxes}, clock(scene)
     begun = _begun(scene.boxes, when, {edge.head for edge in scene.edges if edge.kind == "value"})
+    back = ((edge.tail, edge.head) for edge in scene.edges if edge.back)
+    loops = {group for ends in back for group in _groups_around(boxes, ends, None)[-1:]}
     moved: dict[str, Box] = {}
     for source, heads in sources.items():
         first = _first(when[head] for head in heads)
         group = boxes[source].group
         for inner in _groups_around(boxes, heads, group):
-            if not first.is_late(begun[inner]):
+            if inner in loops or not first.is_late(begun[inner]):
                 break
             group = inner
         if group != boxes[source].group:
